@@ -1,0 +1,159 @@
+# moonbase. `make` builds the C core; `make test` is the whole suite. Targets and variables: CONTRIBUTING.md.
+
+CC         ?= cc
+CLANG      ?= clang
+PKG_CONFIG ?= pkg-config
+LUAROCKS   ?= luarocks
+LUA        ?= lua5.4
+
+# Another folder keeps builds with other flags (or of other people) apart.
+BUILD      ?= build
+OPTIMIZE   ?= -O2 -g
+WERROR     ?= -Werror
+SANITIZE   ?=
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-qual -Wmissing-prototypes \
+            -Wstrict-prototypes $(WERROR)
+LIBRARIES    := sqlite3 libzstd libsodium
+LUA54_FLAGS  := $(or $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null),-I/usr/include/lua5.4)
+LUAJIT_FLAGS := $(or $(shell $(PKG_CONFIG) --cflags luajit 2>/dev/null),-I/usr/include/luajit-2.1)
+LUA54_LIBS   := $(or $(shell $(PKG_CONFIG) --libs lua5.4 2>/dev/null),-llua5.4)
+HAVE_LUAJIT  := $(shell $(PKG_CONFIG) --exists luajit 2>/dev/null && echo yes)
+
+ALL_CFLAGS = -std=c11 $(OPTIMIZE) -fPIC $(WARNINGS) $(SANITIZE) -Isrc \
+             $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
+LINK_LIBS := $(or $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null),-lsqlite3 -lzstd -lsodium)
+
+# The kernel and the storage know no Lua: they are compiled once. The binding is compiled per Lua.
+ENGINE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/kernel/*.c src/storage/*.c))
+BINDING        := $(wildcard src/binding/*.c)
+LUA54_OBJECTS  := $(patsubst src/%.c,$(BUILD)/5.4/%.o,$(BINDING))
+LUAJIT_OBJECTS := $(patsubst src/%.c,$(BUILD)/luajit/%.o,$(BINDING))
+LUA54_CORE     := $(BUILD)/5.4/moonbase/core.so
+LUAJIT_CORE    := $(BUILD)/luajit/moonbase/core.so
+
+NATIVE_SOURCES := $(wildcard spec/native/*_test.c)
+NATIVE_TESTS   := $(patsubst spec/native/%.c,$(BUILD)/native/%,$(NATIVE_SOURCES))
+FUZZERS        := $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
+
+LUA_FILES := $(wildcard lua/moonbase/*.lua lua/moonbase/*/*.lua)
+C_FILES   := $(wildcard src/*/*.[ch] spec/native/*.[ch] spec/fuzz/*.[ch])
+LUA_ENV   := LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="$(BUILD)/5.4/?.so;;"
+
+.PHONY: build native test demo bench lint lint-lua lint-c asan asan-test valgrind fuzz fuzz-run \
+        install clean
+.DELETE_ON_ERROR:
+
+build: $(LUA54_CORE) $(if $(HAVE_LUAJIT),$(LUAJIT_CORE))
+ifneq ($(HAVE_LUAJIT),yes)
+	@echo "LuaJIT headers not found: built for Lua 5.4 only"
+endif
+
+$(LUA54_CORE): $(LUA54_OBJECTS) $(ENGINE_OBJECTS)
+$(LUAJIT_CORE): $(LUAJIT_OBJECTS) $(ENGINE_OBJECTS)
+
+# Linked beside and moved into place: a program that has the old core open keeps it whole.
+%/moonbase/core.so:
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANITIZE) $(LDFLAGS) -o $@.new $^ $(LINK_LIBS)
+	mv -f $@.new $@
+
+$(BUILD)/5.4/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/luajit/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUAJIT_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/src/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# spec/native/NAME_lua_test.c sees Lua and the binding, any other NAME_test.c the two floors below.
+native: $(NATIVE_TESTS)
+
+$(BUILD)/native/%_lua_test: spec/native/%_lua_test.c $(LUA54_OBJECTS) $(ENGINE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
+	    $(LINK_LIBS) $(LUA54_LIBS)
+
+$(BUILD)/native/%_test: spec/native/%_test.c $(ENGINE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
+
+test:
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build native
+	@MOONBASE_BUILD=$(BUILD) scripts/test
+
+demo:
+	@scripts/setup build
+	@$(MAKE) --no-print-directory -s $(LUA54_CORE)
+	@$(LUA_ENV) $(LUA) examples/agent.lua
+
+bench:
+	@scripts/setup bench
+	@$(MAKE) --no-print-directory -s build
+	@$(LUA_ENV) $(LUA) bench/run.lua
+
+lint:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory lint-lua lint-c
+
+lint-lua:
+	luacheck --quiet --no-cache .
+	luajit scripts/loadable.lua $(LUA_FILES)
+
+lint-c:
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem --error-exitcode=1 -Isrc src
+	clang-tidy --quiet $(wildcard src/*/*.c) -- -std=c11 -Isrc $(LUA54_FLAGS)
+
+# LuaJIT and Lua are not built with the sanitizer, so its run-time must be there before them.
+ASAN_UNDER = env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)
+
+asan:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory asan-test BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+asan-test: build native
+	@MOONBASE_BUILD=$(BUILD) UNDER="$(ASAN_UNDER)" scripts/test
+
+valgrind:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory build native
+	@MOONBASE_BUILD=$(BUILD) ENGINES=$(LUA) UNDER="valgrind --quiet --error-exitcode=9 \
+	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+	    --keep-debuginfo=yes" scripts/test
+
+# spec/fuzz/NAME_fuzz.c is a libFuzzer target over the two floors that know no Lua.
+FUZZ_SECONDS ?= 30
+
+fuzz:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory fuzz-run CC=$(CLANG) BUILD=$(BUILD)/fuzzing OPTIMIZE="-O1 -g" \
+	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+
+fuzz-run: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do \
+	    echo "== $$fuzzer"; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$$fuzzer- || exit 1; \
+	done
+
+$(BUILD)/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(ENGINE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
+
+install:
+	$(LUAROCKS) --lua-version=5.4 make --deps-mode=none
+
+clean:
+	rm -rf $(BUILD) moonbase
+	find src -name '*.o' -exec rm -f {} +
+
+-include $(patsubst %.o,%.d,$(ENGINE_OBJECTS) $(LUA54_OBJECTS) $(LUAJIT_OBJECTS))
+-include $(addsuffix .d,$(NATIVE_TESTS) $(FUZZERS))
