@@ -6,6 +6,9 @@ PKG_CONFIG ?= pkg-config
 LUAROCKS   ?= luarocks
 LUA        ?= lua5.4
 
+# V=1 shows the commands in full.
+Q          := $(if $(V),,@)
+
 # Another folder keeps builds with other flags (or of other people) apart.
 BUILD      ?= build
 OPTIMIZE   ?= -O2 -g
@@ -55,32 +58,38 @@ $(LUAJIT_CORE): $(LUAJIT_OBJECTS) $(ENGINE_OBJECTS)
 # Linked beside and moved into place: a program that has the old core open keeps it whole.
 %/moonbase/core.so:
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANITIZE) $(LDFLAGS) -o $@.new $^ $(LINK_LIBS)
-	mv -f $@.new $@
+	@echo "  $@"
+	$(Q)$(CC) -shared $(SANITIZE) $(LDFLAGS) -o $@.new $^ $(LINK_LIBS)
+	$(Q)mv -f $@.new $@
 
 $(BUILD)/5.4/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -MMD -MP -c -o $@ $<
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/luajit/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUAJIT_FLAGS) -MMD -MP -c -o $@ $<
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LUAJIT_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # spec/native/NAME_lua_test.c sees Lua and the binding, any other NAME_test.c the two floors below.
 native: $(NATIVE_TESTS)
 
 $(BUILD)/native/%_lua_test: spec/native/%_lua_test.c $(LUA54_OBJECTS) $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
 	    $(LINK_LIBS) $(LUA54_LIBS)
 
 $(BUILD)/native/%_test: spec/native/%_test.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
 
 test:
 	@scripts/setup test
@@ -111,12 +120,14 @@ lint-c:
 	    --suppress=missingIncludeSystem --error-exitcode=1 -Isrc src
 	clang-tidy --quiet $(wildcard src/*/*.c) -- -std=c11 -Isrc $(LUA54_FLAGS)
 
-# LuaJIT and Lua are not built with the sanitizer, so its run-time must be there before them.
+# The interpreters are not built with the sanitizer, so its run-time must be there before them. A
+# core that stays loaded (nodelete) gives leak reports the names of its functions.
 ASAN_UNDER = env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)
 
 asan:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory asan-test BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" \
+	    LDFLAGS="-Wl,-z,nodelete" \
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
 asan-test: build native
@@ -146,7 +157,8 @@ fuzz-run: $(FUZZERS)
 
 $(BUILD)/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
 
 install:
 	$(LUAROCKS) --lua-version=5.4 make --deps-mode=none

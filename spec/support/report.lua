@@ -9,6 +9,7 @@ return function(options)
   local function summary()
     local failed = handler.failuresCount + handler.errorsCount
     io.write(("%d passed, %d failed\n"):format(handler.successesCount, failed))
+    io.flush() -- a leak checker may end the process without
     return nil, true
   end
 
