@@ -1,0 +1,58 @@
+#include "binding/vm.h"
+
+#include <string.h>
+
+#include "binding/json.h"
+#include "kernel/sha256.h"
+
+static const char VM_KEY[] = "moonbase.vm";
+
+static int vm_gc(lua_State *L)
+{
+    mbL_vm *vm = lua_touserdata(L, 1);
+    mb_buffer_free(&vm->scratch);
+    mb_buffer_free(&vm->unescaped);
+    mb_zstd_free(&vm->zstd);
+    return 0;
+}
+
+static void vm_init(lua_State *L, mbL_vm *vm)
+{
+    mb_allocator allocator;
+    memset(vm, 0, sizeof *vm);
+    allocator.fn = lua_getallocf(L, &allocator.ud);
+    mb_buffer_init(&vm->scratch, allocator);
+    mb_buffer_init(&vm->unescaped, allocator);
+    vm->sha256_hardware = mb_sha256_hardware();
+}
+
+mbL_vm *mbL_vm_new(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, VM_KEY);
+    mbL_vm *vm = lua_touserdata(L, -1);
+    if (vm != NULL) {
+        return vm;
+    }
+    lua_pop(L, 1);
+    vm = lua_newuserdatauv(L, sizeof *vm, 0);
+    vm_init(L, vm);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, vm_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    mbL_json_setup(L, vm);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, VM_KEY);
+    return vm;
+}
+
+mbL_vm *mbL_vm_get(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+void mbL_vm_trim(mbL_vm *vm)
+{
+    mb_buffer_trim(&vm->scratch, MBL_SCRATCH_KEEP);
+    mb_buffer_trim(&vm->unescaped, MBL_SCRATCH_KEEP);
+}

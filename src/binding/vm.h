@@ -1,0 +1,41 @@
+// What one Lua state keeps for the core: work buffers, generators and the marks of JSON arrays.
+// It lives in one userdata, upvalue 1 of every function of the core. C memory that must survive
+// a Lua error is held here, so an error that jumps out of the middle of a function leaks
+// nothing.
+#ifndef MB_BINDING_VM_H
+#define MB_BINDING_VM_H
+
+#include "binding/compat.h"
+#include "kernel/buffer.h"
+#include "kernel/common.h"
+#include "kernel/compress.h"
+#include "kernel/uuid7.h"
+
+// A work buffer that grew beyond this is given back after use.
+enum { MBL_SCRATCH_KEEP = 64 * 1024 };
+
+typedef struct mbL_vm {
+    mb_buffer scratch;       // text or bytes being built by the function that runs
+    mb_buffer unescaped;     // the JSON decoder's own: a string without its escapes
+    mb_uuid7 uuid;           // generator of ids
+    mb_zstd zstd;            // compression contexts
+    bool sha256_hardware;    // the processor has SHA-256 instructions
+    int array_mark;          // registry reference: the metatable that marks an array
+    int array_marks;         // registry reference: set of foreign metatables that mark one too
+    const void *array_known; // identity of the metatable at array_mark
+} mbL_vm;
+
+MB_HIDDEN_BEGIN
+
+// Leaves the state's mbL_vm userdata on the stack, made on the first call.
+mbL_vm *mbL_vm_new(lua_State *L);
+
+// The same, from upvalue 1 of the running C function.
+mbL_vm *mbL_vm_get(lua_State *L);
+
+// Gives the work buffers back where they grew large. For the end of a function that used them.
+void mbL_vm_trim(mbL_vm *vm);
+
+MB_HIDDEN_END
+
+#endif
