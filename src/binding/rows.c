@@ -1,0 +1,214 @@
+#include "binding/rows.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "binding/errors.h"
+#include "binding/json.h"
+#include "storage/sqlite_error.h"
+
+// The largest magnitude below which a double holds every integer.
+#define EXACT_DOUBLE 9007199254740992.0
+
+// The path of a value inside a document, put behind the document's own name.
+static void prefix_field(mb_error *err, const mb_name *name)
+{
+    char path[2 * sizeof err->field];
+    int length = snprintf(path, sizeof path, "%.*s%s", (int)name->length, name->text, err->field);
+    mb_error_set_field(err, path, (size_t)length < sizeof path ? (size_t)length : sizeof path - 1);
+}
+
+static int bind_json(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg, mb_error *err)
+{
+    mb_buffer_clear(&vm->scratch);
+    if (mbL_json_encode(L, vm, arg, &vm->scratch, err))
+        return sqlite3_bind_text64(s->handle, index, vm->scratch.data, vm->scratch.length,
+                                   SQLITE_TRANSIENT, SQLITE_UTF8);
+    prefix_field(err, &s->parameters[index - 1]);
+    return SQLITE_ERROR;
+}
+
+static int bind_number(lua_State *L, mb_statement *s, int index, int arg)
+{
+    if (lua_isinteger(L, arg))
+        return sqlite3_bind_int64(s->handle, index, (sqlite3_int64)lua_tointeger(L, arg));
+    double value = (double)lua_tonumber(L, arg);
+    if (!isfinite(value))
+        return mbL_misuse(L, arg, "a number that is not finite cannot be stored");
+#if LUA_VERSION_NUM < 503
+    if (value == floor(value) && fabs(value) <= EXACT_DOUBLE)
+        return sqlite3_bind_int64(s->handle, index, (sqlite3_int64)value);
+#endif
+    return sqlite3_bind_double(s->handle, index, value);
+}
+
+static int bind_string(lua_State *L, mb_statement *s, int index, int arg)
+{
+    size_t length;
+    const char *text = lua_tolstring(L, arg, &length);
+    if (s->parameters[index - 1].kind == MB_BLOB)
+        return sqlite3_bind_blob64(s->handle, index, text, length, SQLITE_STATIC);
+    return sqlite3_bind_text64(s->handle, index, text, length, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int bind_plain(lua_State *L, mb_statement *s, int index, int arg)
+{
+    switch (lua_type(L, arg)) {
+    case LUA_TBOOLEAN:
+        return sqlite3_bind_int(s->handle, index, lua_toboolean(L, arg));
+    case LUA_TNUMBER:
+        return bind_number(L, s, index, arg);
+    case LUA_TSTRING:
+        return bind_string(L, s, index, arg);
+    case LUA_TLIGHTUSERDATA:
+        if (lua_touserdata(L, arg) == NULL)
+            return sqlite3_bind_null(s->handle, index);
+        break;
+    default:
+        break;
+    }
+    return mbL_misuse(L, arg, "a %s cannot be stored", luaL_typename(L, arg));
+}
+
+static int bind_one(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg, mb_error *err)
+{
+    if (lua_isnil(L, arg))
+        return sqlite3_bind_null(s->handle, index);
+    if (s->parameters[index - 1].kind == MB_JSON)
+        return bind_json(L, vm, s, index, arg, err);
+    return bind_plain(L, s, index, arg);
+}
+
+bool mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *err)
+{
+    int given = lua_gettop(L) - first + 1;
+    if (given != s->parameter_count)
+        mbL_misuse(L, first, "the statement takes %d values, got %d: %.80s", s->parameter_count,
+                   given, s->sql);
+    for (int i = 0; i < given; i++) {
+        err->code = MB_OK;
+        int result = bind_one(L, vm, s, i + 1, first + i, err);
+        if (result == SQLITE_OK)
+            continue;
+        if (err->code == MB_OK)
+            mb_sqlite_fail(err, NULL, result, "bind");
+        return false;
+    }
+    return true;
+}
+
+static void push_integer(lua_State *L, sqlite3_int64 value)
+{
+#if LUA_VERSION_NUM >= 503
+    lua_pushinteger(L, (lua_Integer)value);
+#else
+    char digits[24];
+    if (value >= -(sqlite3_int64)EXACT_DOUBLE && value <= (sqlite3_int64)EXACT_DOUBLE) {
+        lua_pushnumber(L, (lua_Number)value);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%lld", value);
+    lua_pushstring(L, digits);
+#endif
+}
+
+static bool out_of_memory(mb_error *err)
+{
+    return mb_sqlite_fail(err, NULL, SQLITE_NOMEM, "read");
+}
+
+static bool push_text(lua_State *L, mbL_vm *vm, mb_statement *s, int column, mb_error *err)
+{
+    const char *text = (const char *)sqlite3_column_text(s->handle, column);
+    size_t length = (size_t)sqlite3_column_bytes(s->handle, column);
+    const mb_name *name = &s->columns[column];
+    if (text == NULL)
+        return out_of_memory(err);
+    if (name->kind != MB_JSON) {
+        lua_pushlstring(L, text, length);
+        return true;
+    }
+    if (mbL_json_decode(L, vm, text, length, err))
+        return true;
+    mb_error_set_field(err, name->text, name->length);
+    return false;
+}
+
+static bool push_blob(lua_State *L, mb_statement *s, int column, mb_error *err)
+{
+    const char *bytes = sqlite3_column_blob(s->handle, column);
+    size_t length = (size_t)sqlite3_column_bytes(s->handle, column);
+    if (bytes == NULL && length > 0)
+        return out_of_memory(err);
+    lua_pushlstring(L, bytes ? bytes : "", length);
+    return true;
+}
+
+bool mbL_push_column(lua_State *L, mbL_vm *vm, mb_statement *s, int column, mb_error *err)
+{
+    switch (sqlite3_column_type(s->handle, column)) {
+    case SQLITE_INTEGER:
+        if (s->columns[column].kind == MB_BOOLEAN)
+            lua_pushboolean(L, sqlite3_column_int(s->handle, column) != 0);
+        else
+            push_integer(L, sqlite3_column_int64(s->handle, column));
+        return true;
+    case SQLITE_FLOAT:
+        lua_pushnumber(L, (lua_Number)sqlite3_column_double(s->handle, column));
+        return true;
+    case SQLITE_TEXT:
+        return push_text(L, vm, s, column, err);
+    case SQLITE_BLOB:
+        return push_blob(L, s, column, err);
+    default:
+        lua_pushnil(L);
+        return true;
+    }
+}
+
+// Sets the value on top of the stack as its column's field of 'row'.
+static void set_field(lua_State *L, mb_statement *s, int column, int keys, int row)
+{
+    int parent = s->columns[column].parent;
+    lua_pushvalue(L, keys + column);
+    lua_insert(L, -2);
+    if (parent < 0) {
+        lua_rawset(L, row);
+        return;
+    }
+    lua_pushvalue(L, keys + parent);
+    lua_rawget(L, row);
+    lua_insert(L, -3);
+    if (lua_istable(L, -3)) {
+        lua_rawset(L, -3);
+        lua_pop(L, 1);
+    } else {
+        lua_pop(L, 3);
+    }
+}
+
+bool mbL_push_row(lua_State *L, mbL_vm *vm, mb_statement *s, int keys, mb_error *err)
+{
+    lua_createtable(L, 0, s->column_count);
+    int row = lua_gettop(L);
+    for (int i = 0; i < s->column_count; i++) {
+        if (sqlite3_column_type(s->handle, i) == SQLITE_NULL)
+            continue;
+        if (!mbL_push_column(L, vm, s, i, err)) {
+            lua_settop(L, row - 1);
+            return false;
+        }
+        set_field(L, s, i, keys, row);
+    }
+    return true;
+}
+
+int mbL_push_keys(lua_State *L, mb_statement *s)
+{
+    luaL_checkstack(L, s->column_count + 16, "too many columns");
+    int first = lua_gettop(L) + 1;
+    for (int i = 0; i < s->column_count; i++)
+        lua_pushlstring(L, s->columns[i].text, s->columns[i].length);
+    return first;
+}

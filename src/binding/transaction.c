@@ -1,0 +1,238 @@
+#include "binding/transaction.h"
+
+#include "binding/errors.h"
+#include "binding/types.h"
+#include "storage/transaction.h"
+
+static const char TRANSACTION_TYPE[] = "moonbase.transaction";
+
+typedef enum status { ACTIVE, COMMITTING, ROLLING_BACK, COMMITTED, ROLLED_BACK } status;
+
+static const char *const status_names[] = { "active", "committing", "rolling_back", "committed",
+                                            "rolled_back" };
+
+typedef struct transaction {
+    mb_connection *connection; // a reference of its own; NULL once let go
+    uint64_t serial;           // the level it opened
+    const lua_State *owner;    // the coroutine that began it
+    status status;             // as told by itself; see refresh
+    bool managed;              // ended by the function that runs it
+} transaction;
+
+// The user value holds what the userdata keeps alive and shows: the owner, whose
+// address must not be given to another coroutine before this is finalized, and
+// the fields that the Lua layer adds (id, parts).
+static void set_uservalue(lua_State *L)
+{
+    lua_createtable(L, 1, 2);
+    lua_pushthread(L);
+    lua_rawseti(L, -2, 1);
+    lua_newtable(L);
+    lua_setfield(L, -2, "fields");
+    lua_setiuservalue(L, -2, 1);
+}
+
+static transaction *new_transaction(lua_State *L, mb_connection *c, bool managed)
+{
+    transaction *t = lua_newuserdatauv(L, sizeof *t, 1);
+    *t = (transaction){ .owner = L, .status = ROLLED_BACK, .managed = managed };
+    luaL_setmetatable(L, TRANSACTION_TYPE);
+    set_uservalue(L);
+    t->connection = mb_connection_retain(c);
+    return t;
+}
+
+static void let_go(transaction *t)
+{
+    mb_connection *c = t->connection;
+    t->connection = NULL;
+    if (c != NULL)
+        mb_connection_release(c);
+}
+
+int mbL_transaction_begin(lua_State *L, mb_connection *c, int timeout, bool managed)
+{
+    mb_error err;
+    transaction *t = new_transaction(L, c, managed);
+    if (mb_connection_check(c, &err))
+        t->serial = mb_enter(c, L, timeout, &err);
+    if (t->serial == 0) {
+        let_go(t);
+        return mbL_fail(L, &err);
+    }
+    t->status = ACTIVE;
+    return 1;
+}
+
+// A savepoint ends with the level around it, without being told.
+static void refresh(transaction *t)
+{
+    if (t->status == ACTIVE && !mb_level_open(t->connection, t->serial)) {
+        t->status = ROLLED_BACK;
+        let_go(t);
+    }
+}
+
+static transaction *check(lua_State *L)
+{
+    return luaL_checkudata(L, 1, TRANSACTION_TYPE);
+}
+
+// The transaction of argument 1, which must be open and the caller's own.
+static transaction *check_active(lua_State *L)
+{
+    transaction *t = check(L);
+    mb_error err;
+    if (t->connection != NULL && !mb_connection_check(t->connection, &err))
+        mbL_raise(L, &err);
+    refresh(t);
+    if (t->status != ACTIVE)
+        mb_error_set(&err, MB_CLOSED, 0, "the transaction was %s", status_names[t->status]);
+    else if (t->owner != L)
+        mb_error_set(&err, MB_WRONG_COROUTINE, 0, "the transaction belongs to another coroutine");
+    else
+        return t;
+    mbL_raise(L, &err);
+    return NULL;
+}
+
+static transaction *check_ending(lua_State *L)
+{
+    transaction *t = check_active(L);
+    if (t->managed)
+        mbL_misuse(L, 1, "the function that runs this transaction ends it");
+    return t;
+}
+
+static int finish(lua_State *L, transaction *t, bool keep)
+{
+    mb_error err;
+    bool kept;
+    t->status = keep ? COMMITTING : ROLLING_BACK;
+    kept = mb_leave(t->connection, t->serial, keep, &err);
+    t->status = keep && kept ? COMMITTED : ROLLED_BACK;
+    let_go(t);
+    if (!kept)
+        return mbL_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int transaction_commit(lua_State *L)
+{
+    return finish(L, check_ending(L), true);
+}
+
+static int transaction_rollback(lua_State *L)
+{
+    return finish(L, check_ending(L), false);
+}
+
+static int transaction_savepoint(lua_State *L)
+{
+    transaction *t = check_active(L);
+    return mbL_transaction_begin(L, t->connection, -1, false);
+}
+
+static int transaction_status(lua_State *L)
+{
+    transaction *t = check(L);
+    refresh(t);
+    lua_pushstring(L, status_names[t->status]);
+    return 1;
+}
+
+// Raises unless the transaction is open and the caller's own.
+static int transaction_assert(lua_State *L)
+{
+    check_active(L);
+    return 0;
+}
+
+// Collected or left without an end: nothing of it may stay.
+static int transaction_gc(lua_State *L)
+{
+    transaction *t = check(L);
+    if (t->status == ACTIVE)
+        mb_abandon(t->connection, t->serial);
+    t->status = ROLLED_BACK;
+    let_go(t);
+    return 0;
+}
+
+static int transaction_close(lua_State *L)
+{
+    transaction *t = check(L);
+    mb_error err;
+    if (t->connection != NULL && mb_connection_check(t->connection, &err))
+        refresh(t);
+    transaction_gc(L);
+    return 0;
+}
+
+// Methods first (upvalue 2), then the fields of the user value.
+static int transaction_index(lua_State *L)
+{
+    luaL_checkudata(L, 1, TRANSACTION_TYPE);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(2));
+    if (!lua_isnil(L, -1))
+        return 1;
+    lua_getiuservalue(L, 1, 1);
+    lua_getfield(L, -1, "fields");
+    lua_pushvalue(L, 2);
+    lua_gettable(L, -2);
+    return 1;
+}
+
+static int transaction_tostring(lua_State *L)
+{
+    transaction *t = check(L);
+    lua_pushfstring(L, "moonbase.transaction (%s)", status_names[t->status]);
+    return 1;
+}
+
+// core.finish(transaction, keep): ends a managed one.
+static int core_finish(lua_State *L)
+{
+    return finish(L, check_active(L), lua_toboolean(L, 2) != 0);
+}
+
+// core.fields(transaction, table): what indexing it finds beside its methods.
+static int core_fields(lua_State *L)
+{
+    check(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_getiuservalue(L, 1, 1);
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "fields");
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    { "commit", transaction_commit },
+    { "rollback", transaction_rollback },
+    { "savepoint", transaction_savepoint },
+    { "status", transaction_status },
+    { "assert_active", transaction_assert },
+    { NULL, NULL },
+};
+
+static const luaL_Reg metamethods[] = {
+    { "__index", transaction_index },
+    { "__gc", transaction_gc },
+    { "__close", transaction_close },
+    { "__tostring", transaction_tostring },
+    { NULL, NULL },
+};
+
+void mbL_open_transaction(lua_State *L, int vm)
+{
+    mbL_new_type(L, TRANSACTION_TYPE, vm, metamethods, methods);
+}
+
+const luaL_Reg mbL_transaction_functions[] = {
+    { "finish", core_finish },
+    { "fields", core_fields },
+    { NULL, NULL },
+};

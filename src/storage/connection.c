@@ -1,0 +1,225 @@
+#include "storage/connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "storage/sqlite_error.h"
+#include "storage/transaction.h"
+
+// A database file may come from anywhere. What its schema could smuggle in
+// (triggers, views, functions called by them) is switched off, and the parser
+// is bounded; none of this costs anything.
+static void distrust(sqlite3 *db)
+{
+    static const int off[] = { SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW,
+                               SQLITE_DBCONFIG_DQS_DML,        SQLITE_DBCONFIG_DQS_DDL,
+                               SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION };
+    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++)
+        sqlite3_db_config(db, off[i], 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 100000);
+    sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 200);
+    sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 50);
+    sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1); // VACUUM attaches one itself
+}
+
+static bool open_fail(mb_error *err, const char *path, mb_code code, int result, const char *why)
+{
+    mb_error_set(err, code, result, "cannot open '%s': %s", path, why);
+    return false;
+}
+
+// SQLite says only that it "cannot open"; the reason is in errno.
+static bool explain_open(const char *path, sqlite3 *db, int result, mb_error *err)
+{
+    struct stat info;
+    int why = db ? sqlite3_system_errno(db) : 0;
+    if ((result & 0xff) != SQLITE_CANTOPEN)
+        return open_fail(err, path, mb_sqlite_code(result), result,
+                         db ? sqlite3_errmsg(db) : sqlite3_errstr(result));
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return open_fail(err, path, MB_IO, result, "it is a directory");
+    if (why == ENOENT || (why == 0 && access(path, F_OK) != 0))
+        return open_fail(err, path, MB_NOT_FOUND, result, "no such file or folder");
+    if (why == EACCES || why == EPERM)
+        return open_fail(err, path, MB_DENIED, result, strerror(why));
+    if (why == EROFS)
+        return open_fail(err, path, MB_READONLY, result, strerror(why));
+    return open_fail(err, path, MB_IO, result, why ? strerror(why) : sqlite3_errmsg(db));
+}
+
+static bool link_open(mb_link *link, mb_connection *c, int flags, mb_error *err)
+{
+    sqlite3 *db = NULL;
+    int result = sqlite3_open_v2(c->path, &db,
+                                 flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (result != SQLITE_OK) {
+        explain_open(c->path, db, result, err);
+        sqlite3_close_v2(db);
+        return false;
+    }
+    link->cache.db = db;
+    distrust(db);
+    mb_busy_install(&c->busy, db);
+    return true;
+}
+
+static void link_close(mb_link *link)
+{
+    link->active = NULL;
+    mb_statement_cache_clear(&link->cache);
+    sqlite3_close_v2(link->cache.db);
+    link->cache.db = NULL;
+}
+
+static void connection_free(mb_connection *c)
+{
+    sqlite3_free(c->levels);
+    sqlite3_free(c->path);
+    sqlite3_free(c);
+}
+
+static mb_connection *connection_new(const char *path, const mb_open_options *options)
+{
+    mb_connection *c = sqlite3_malloc64(sizeof *c);
+    if (c == NULL)
+        return NULL;
+    memset(c, 0, sizeof *c);
+    c->path = sqlite3_mprintf("%s", path);
+    c->memory = strcmp(path, ":memory:") == 0;
+    c->references = 1;
+    c->pid = (long)getpid();
+    c->busy.timeout = options->busy_timeout;
+    if (c->path != NULL)
+        return c;
+    connection_free(c);
+    return NULL;
+}
+
+static int open_flags(const mb_open_options *options)
+{
+    if (options->readonly)
+        return SQLITE_OPEN_READONLY;
+    return SQLITE_OPEN_READWRITE | (options->create ? SQLITE_OPEN_CREATE : 0);
+}
+
+mb_connection *mb_connection_open(const char *path, const mb_open_options *options,
+                                  mb_error *err)
+{
+    mb_connection *c = connection_new(path, options);
+    if (c == NULL) {
+        open_fail(err, path, MB_INTERNAL, SQLITE_NOMEM, sqlite3_errstr(SQLITE_NOMEM));
+        return NULL;
+    }
+    if (!link_open(&c->writer, c, open_flags(options), err)) {
+        connection_free(c);
+        return NULL;
+    }
+    c->readonly = sqlite3_db_readonly(c->writer.cache.db, "main") == 1;
+    return c;
+}
+
+mb_connection *mb_connection_retain(mb_connection *c)
+{
+    c->references++;
+    return c;
+}
+
+void mb_connection_release(mb_connection *c)
+{
+    if (--c->references > 0 || c->pid != (long)getpid())
+        return; // in a forked child the memory is left to the end of the process
+    mb_rollback_all(c);
+    if (c->reader.cache.db != NULL)
+        link_close(&c->reader);
+    link_close(&c->writer);
+    connection_free(c);
+}
+
+void mb_connection_done(mb_link *link)
+{
+    if (link->active == NULL)
+        return;
+    mb_statement_done(link->active);
+    link->active = NULL;
+}
+
+static void tidy_abandoned(mb_connection *c)
+{
+    mb_error ignored;
+    uint64_t serial = c->abandoned;
+    c->abandoned = 0;
+    mb_leave(c, serial, false, &ignored);
+}
+
+bool mb_connection_check(mb_connection *c, mb_error *err)
+{
+    if (c->pid != (long)getpid()) {
+        mb_error_set(err, MB_FORKED, 0,
+                     "'%s' was opened by process %ld; open it again in this one", c->path, c->pid);
+        return false;
+    }
+    mb_connection_done(&c->writer);
+    mb_connection_done(&c->reader);
+    if (c->abandoned != 0)
+        tidy_abandoned(c);
+    return true;
+}
+
+static bool reader_open(mb_connection *c, mb_error *err)
+{
+    if (c->reader.cache.db != NULL)
+        return true;
+    if (c->memory) {
+        mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+        return false;
+    }
+    return link_open(&c->reader, c, SQLITE_OPEN_READONLY, err);
+}
+
+static mb_statement *link_prepare(mb_link *link, mb_link **used, const char *sql, size_t length,
+                                  mb_error *err)
+{
+    *used = link;
+    link->active = mb_statement_get(&link->cache, sql, length, err);
+    return link->active;
+}
+
+mb_statement *mb_connection_prepare(mb_connection *c, const void *user, const char *sql,
+                                    size_t length, mb_link **link, mb_error *err)
+{
+    bool foreign = c->depth > 0 && c->owner != user;
+    if (!foreign && c->doomed.code != MB_OK) {
+        *err = c->doomed;
+        return NULL;
+    }
+    if (!foreign)
+        return link_prepare(&c->writer, link, sql, length, err);
+    if (!reader_open(c, err))
+        return NULL;
+    mb_statement *s = link_prepare(&c->reader, link, sql, length, err);
+    if (s == NULL || sqlite3_stmt_readonly(s->handle))
+        return s;
+    mb_connection_done(&c->reader);
+    mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+    return NULL;
+}
+
+bool mb_connection_exec(mb_connection *c, const char *script, mb_error *err)
+{
+    sqlite3 *db = c->writer.cache.db;
+    int result = sqlite3_exec(db, script, NULL, NULL, NULL);
+    if (result == SQLITE_OK)
+        return true;
+    mb_sqlite_fail(err, db, result, "execute");
+    mb_connection_failed(c, err);
+    return false;
+}
+
+void mb_connection_failed(mb_connection *c, const mb_error *err)
+{
+    if (c->depth > 0 && c->doomed.code == MB_OK && sqlite3_get_autocommit(c->writer.cache.db))
+        c->doomed = *err;
+}

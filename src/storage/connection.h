@@ -1,0 +1,92 @@
+// A connection to one database file: the handle that writes, a second one that
+// reads for those who must not see an open transaction, and the transaction
+// itself as a stack of levels.
+//
+// A connection is shared by reference count and used by one thread at a time.
+// It belongs to the process that opened it: after a fork every call fails with
+// MB_FORKED and touches nothing, because POSIX locks do not pass to the child
+// (closing the inherited handle there would delete a write-ahead log that the
+// parent still writes to).
+#ifndef MB_STORAGE_CONNECTION_H
+#define MB_STORAGE_CONNECTION_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "storage/busy.h"
+#include "storage/statement.h"
+
+MB_HIDDEN_BEGIN
+
+// One SQLite handle with its statements.
+typedef struct mb_link {
+    mb_statement_cache cache; // its prepared statements, and the handle
+    mb_statement *active;     // in use by a call; left over after a Lua error
+} mb_link;
+
+typedef struct mb_connection {
+    mb_link writer;       // opened first; reads too
+    mb_link reader;       // opened when first needed; db is NULL before
+    char *path;           // as opened; ":memory:" for a private one
+    bool memory;          // there is no file, hence no second reader
+    bool readonly;        // opened without the right to write
+    int references;       // handles that share this connection
+    long pid;             // the process that opened it
+    mb_busy busy;         // how to wait for other processes' locks
+    const void *owner;    // whose transaction is open; compared, never read
+    uint64_t *levels;     // serial numbers of the open levels, outermost first
+    size_t depth;         // how many are open; 0: no transaction
+    size_t capacity;      // how many fit
+    uint64_t last_serial; // serial numbers are never used twice
+    mb_error doomed;      // why SQLite itself ended the open transaction
+    uint64_t abandoned;   // a level whose owner was collected; 0: none
+} mb_connection;
+
+typedef struct mb_open_options {
+    bool readonly;    // refuse writes at the file
+    bool create;      // make the file if it is missing
+    int busy_timeout; // ms to wait for another process's lock
+} mb_open_options;
+
+// Opens a database file (":memory:": a private one without a file). Nothing is
+// written to it yet. Returns NULL with 'err' filled: MB_NOT_FOUND for a missing
+// file that may not be created, MB_DENIED, MB_READONLY, MB_IO, MB_CORRUPT.
+mb_connection *mb_connection_open(const char *path, const mb_open_options *options,
+                                  mb_error *err);
+
+// Adds a reference.
+mb_connection *mb_connection_retain(mb_connection *connection);
+
+// Gives up a reference; the last one rolls back what is open and closes.
+// In another process than the opener's it only forgets.
+void mb_connection_release(mb_connection *connection);
+
+// True when the connection may be used by this process; else fills 'err'
+// (MB_FORKED). Every entry comes through here, so leftovers are tidied too: a
+// statement that a Lua error interrupted, a transaction whose owner is gone.
+bool mb_connection_check(mb_connection *connection, mb_error *err);
+
+// The statement for 'sql', on the handle that 'user' may see it through: the
+// writing one, or, while a transaction of somebody else is open, the reading
+// one (MB_BUSY for a statement that writes, or where there is no second
+// reader). 'link' says which; the statement is its active one until
+// mb_connection_done.
+mb_statement *mb_connection_prepare(mb_connection *connection, const void *user,
+                                    const char *sql, size_t length, mb_link **link,
+                                    mb_error *err);
+
+// Ends the use of a prepared statement.
+void mb_connection_done(mb_link *link);
+
+// Runs a script of several statements without parameters on the writing handle,
+// throwing rows away.
+bool mb_connection_exec(mb_connection *connection, const char *script, mb_error *err);
+
+// Tells the transaction of a failure on the writing handle: some (a full disk,
+// an I/O error) make SQLite end the whole transaction, after which nothing more
+// may run as if it were still open.
+void mb_connection_failed(mb_connection *connection, const mb_error *err);
+
+MB_HIDDEN_END
+
+#endif

@@ -1,0 +1,157 @@
+#include "storage/transaction.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "storage/sqlite_error.h"
+
+static bool step_once(mb_connection *c, const char *sql, mb_error *err)
+{
+    mb_statement *s = mb_statement_get(&c->writer.cache, sql, strlen(sql), err);
+    if (s == NULL)
+        return false;
+    int result = sqlite3_step(s->handle);
+    if (result != SQLITE_DONE)
+        mb_sqlite_fail(err, c->writer.cache.db, result, sql);
+    sqlite3_reset(s->handle);
+    return result == SQLITE_DONE;
+}
+
+// The savepoint of level n (from 1) is called ln; level 0 is the transaction.
+static bool savepoint(mb_connection *c, const char *verb, size_t level, mb_error *err)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "%s l%zu", verb, level);
+    return step_once(c, sql, err);
+}
+
+static bool make_room(mb_connection *c, mb_error *err)
+{
+    if (c->depth < c->capacity)
+        return true;
+    size_t capacity = c->capacity ? c->capacity * 2 : 8;
+    uint64_t *levels = sqlite3_realloc64(c->levels, capacity * sizeof *levels);
+    if (levels == NULL)
+        return mb_sqlite_fail(err, NULL, SQLITE_NOMEM, "begin");
+    c->levels = levels;
+    c->capacity = capacity;
+    return true;
+}
+
+static bool begin(mb_connection *c, int timeout, mb_error *err)
+{
+    int usual = c->busy.timeout;
+    if (timeout >= 0)
+        c->busy.timeout = timeout;
+    bool begun = step_once(c, "BEGIN IMMEDIATE", err);
+    c->busy.timeout = usual;
+    return begun;
+}
+
+static bool fail_doomed(const mb_connection *c, mb_error *err)
+{
+    *err = c->doomed;
+    return false;
+}
+
+uint64_t mb_enter(mb_connection *c, const void *user, int timeout, mb_error *err)
+{
+    if (c->depth > 0 && c->owner != user) {
+        mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+        return 0;
+    }
+    if (c->doomed.code != MB_OK)
+        return fail_doomed(c, err);
+    if (!make_room(c, err))
+        return 0;
+    if (!(c->depth == 0 ? begin(c, timeout, err) : savepoint(c, "SAVEPOINT", c->depth, err))) {
+        mb_connection_failed(c, err);
+        return 0;
+    }
+    c->owner = user;
+    c->levels[c->depth++] = ++c->last_serial;
+    return c->last_serial;
+}
+
+static void forget_from(mb_connection *c, size_t level)
+{
+    c->depth = level;
+    if (level > 0)
+        return;
+    c->owner = NULL;
+    c->doomed.code = MB_OK;
+}
+
+// Rolling back can only fail when SQLite has already done it, or when the file
+// cannot be read back, and then every later statement will say so.
+static void undo(mb_connection *c, size_t level)
+{
+    mb_error ignored;
+    if (sqlite3_get_autocommit(c->writer.cache.db))
+        return;
+    if (level == 0) {
+        step_once(c, "ROLLBACK", &ignored);
+    } else if (savepoint(c, "ROLLBACK TO", level, &ignored)) {
+        savepoint(c, "RELEASE", level, &ignored);
+    }
+}
+
+static bool keep_level(mb_connection *c, size_t level, mb_error *err)
+{
+    if (c->doomed.code != MB_OK)
+        return fail_doomed(c, err);
+    return level == 0 ? step_once(c, "COMMIT", err) : savepoint(c, "RELEASE", level, err);
+}
+
+static bool find_level(const mb_connection *c, uint64_t serial, size_t *level)
+{
+    for (size_t i = c->depth; i-- > 0;) {
+        if (c->levels[i] == serial) {
+            *level = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mb_level_open(const mb_connection *c, uint64_t serial)
+{
+    size_t level;
+    return find_level(c, serial, &level);
+}
+
+bool mb_leave(mb_connection *c, uint64_t serial, bool keep, mb_error *err)
+{
+    size_t level;
+    if (!find_level(c, serial, &level)) {
+        mb_error_set(err, MB_CLOSED, 0, "the transaction has ended");
+        return false;
+    }
+    bool kept = keep && keep_level(c, level, err);
+    if (!kept)
+        undo(c, level);
+    forget_from(c, level);
+    return kept || !keep;
+}
+
+void mb_abandon(mb_connection *c, uint64_t serial)
+{
+    mb_error ignored;
+    if (c->pid != (long)getpid())
+        return;
+    // A finalizer may run in the middle of a call on this very connection. Levels
+    // nest, so the outermost abandoned one takes the others with it.
+    if (c->writer.active == NULL && c->reader.active == NULL)
+        mb_leave(c, serial, false, &ignored);
+    else if (c->abandoned == 0 || serial < c->abandoned)
+        c->abandoned = serial;
+}
+
+void mb_rollback_all(mb_connection *c)
+{
+    if (c->depth == 0)
+        return;
+    undo(c, 0);
+    forget_from(c, 0);
+}
