@@ -4,6 +4,7 @@ CC         ?= cc
 CLANG      ?= clang
 PKG_CONFIG ?= pkg-config
 LUAROCKS   ?= luarocks
+LUAROCKS_FLAGS ?=
 LUA        ?= lua5.4
 
 # V=1 shows the commands in full.
@@ -160,12 +161,16 @@ $(BUILD)/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(ENGINE_OBJECTS)
 	@echo "  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
 
+# LuaRocks builds beside the sources. What it leaves there goes at once: after `sudo make install`
+# it would belong to root.
+TIDY = rm -rf moonbase; find src -name '*.o' -exec rm -f {} +
+
 install:
-	$(LUAROCKS) --lua-version=5.4 make --deps-mode=none
+	$(LUAROCKS) --lua-version=5.4 $(LUAROCKS_FLAGS) make --deps-mode=none; status=$$?; $(TIDY); \
+	    exit $$status
 
 clean:
-	rm -rf $(BUILD) moonbase
-	find src -name '*.o' -exec rm -f {} +
+	rm -rf $(BUILD); $(TIDY)
 
 -include $(patsubst %.o,%.d,$(ENGINE_OBJECTS) $(LUA54_OBJECTS) $(LUAJIT_OBJECTS))
 -include $(addsuffix .d,$(NATIVE_TESTS) $(FUZZERS))
