@@ -14,10 +14,10 @@ local function files(folder, suffix, found)
   found = found or {}
   for name in lfs.dir(folder) do
     local path = folder .. "/" .. name
-    if name:sub(1, 1) == "." then -- the folder itself, its parent, hidden files
-    elseif lfs.attributes(path, "mode") == "directory" then
+    local hidden = name:sub(1, 1) == "." -- the folder itself and its parent too
+    if not hidden and lfs.attributes(path, "mode") == "directory" then
       files(path, suffix, found)
-    elseif name:sub(-#suffix) == suffix then
+    elseif not hidden and (suffix == "" or name:sub(-#suffix) == suffix) then
       found[#found + 1] = path
     end
   end
