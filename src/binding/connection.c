@@ -267,6 +267,29 @@ static int connection_leave(lua_State *L)
     return 1;
 }
 
+// Opens one view for several reads; gives what read_end takes.
+static int connection_read_begin(lua_State *L)
+{
+    mb_connection *c = check_open(L);
+    mb_link *link;
+    mb_error err;
+    if (!mb_connection_check(c, &err) || !mb_snapshot_open(c, L, &link, &err))
+        return mbL_fail(L, &err);
+    lua_pushinteger(L, link == NULL ? 0 : link == &c->writer ? 1 : 2);
+    return 1;
+}
+
+static int connection_read_end(lua_State *L)
+{
+    mb_connection *c = check_open(L);
+    lua_Integer which = luaL_checkinteger(L, 2);
+    mb_error err;
+    if (!mb_connection_check(c, &err))
+        return mbL_fail(L, &err);
+    mb_snapshot_close(which == 0 ? NULL : which == 1 ? &c->writer : &c->reader);
+    return 0;
+}
+
 static int connection_begin(lua_State *L)
 {
     mb_connection *c = check_open(L);
@@ -297,6 +320,8 @@ static const luaL_Reg methods[] = {
     { "exec", connection_exec },
     { "enter", connection_enter },
     { "leave", connection_leave },
+    { "read_begin", connection_read_begin },
+    { "read_end", connection_read_end },
     { "begin", connection_begin },
     { "in_transaction", connection_in_transaction },
     { NULL, NULL },

@@ -179,30 +179,27 @@ static bool reader_open(mb_connection *c, mb_error *err)
     return link_open(&c->reader, c, SQLITE_OPEN_READONLY, err);
 }
 
-static mb_statement *link_prepare(mb_link *link, mb_link **used, const char *sql, size_t length,
-                                  mb_error *err)
+mb_link *mb_connection_link(mb_connection *c, const void *user, mb_error *err)
 {
-    *used = link;
-    link->active = mb_statement_get(&link->cache, sql, length, err);
-    return link->active;
+    if (c->depth == 0 || c->owner == user)
+        return &c->writer;
+    return reader_open(c, err) ? &c->reader : NULL;
 }
 
 mb_statement *mb_connection_prepare(mb_connection *c, const void *user, const char *sql,
-                                    size_t length, mb_link **link, mb_error *err)
+                                    size_t length, mb_link **used, mb_error *err)
 {
-    bool foreign = c->depth > 0 && c->owner != user;
-    if (!foreign && c->doomed.code != MB_OK) {
+    mb_link *link = *used = mb_connection_link(c, user, err);
+    if (link == NULL)
+        return NULL;
+    if (link == &c->writer && c->doomed.code != MB_OK) {
         *err = c->doomed;
         return NULL;
     }
-    if (!foreign)
-        return link_prepare(&c->writer, link, sql, length, err);
-    if (!reader_open(c, err))
-        return NULL;
-    mb_statement *s = link_prepare(&c->reader, link, sql, length, err);
-    if (s == NULL || sqlite3_stmt_readonly(s->handle))
+    mb_statement *s = link->active = mb_statement_get(&link->cache, sql, length, err);
+    if (s == NULL || link == &c->writer || sqlite3_stmt_readonly(s->handle))
         return s;
-    mb_connection_done(&c->reader);
+    mb_connection_done(link);
     mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
     return NULL;
 }

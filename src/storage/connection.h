@@ -22,6 +22,7 @@ MB_HIDDEN_BEGIN
 typedef struct mb_link {
     mb_statement_cache cache; // its prepared statements, and the handle
     mb_statement *active;     // in use by a call; left over after a Lua error
+    int snapshots;            // nested reads that share one view of the file
 } mb_link;
 
 typedef struct mb_connection {
@@ -74,6 +75,11 @@ bool mb_connection_check(mb_connection *connection, mb_error *err);
 mb_statement *mb_connection_prepare(mb_connection *connection, const void *user,
                                     const char *sql, size_t length, mb_link **link,
                                     mb_error *err);
+
+// The handle that 'user' reads through: the writing one, or the reading one while
+// a transaction of somebody else is open. NULL with 'err' filled (MB_BUSY where
+// there is no second reader).
+mb_link *mb_connection_link(mb_connection *connection, const void *user, mb_error *err);
 
 // Ends the use of a prepared statement.
 void mb_connection_done(mb_link *link);

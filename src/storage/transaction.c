@@ -6,14 +6,14 @@
 
 #include "storage/sqlite_error.h"
 
-static bool step_once(mb_connection *c, const char *sql, mb_error *err)
+static bool step_once(mb_link *link, const char *sql, mb_error *err)
 {
-    mb_statement *s = mb_statement_get(&c->writer.cache, sql, strlen(sql), err);
+    mb_statement *s = mb_statement_get(&link->cache, sql, strlen(sql), err);
     if (s == NULL)
         return false;
     int result = sqlite3_step(s->handle);
     if (result != SQLITE_DONE)
-        mb_sqlite_fail(err, c->writer.cache.db, result, sql);
+        mb_sqlite_fail(err, link->cache.db, result, sql);
     sqlite3_reset(s->handle);
     return result == SQLITE_DONE;
 }
@@ -23,7 +23,7 @@ static bool savepoint(mb_connection *c, const char *verb, size_t level, mb_error
 {
     char sql[64];
     snprintf(sql, sizeof sql, "%s l%zu", verb, level);
-    return step_once(c, sql, err);
+    return step_once(&c->writer, sql, err);
 }
 
 static bool make_room(mb_connection *c, mb_error *err)
@@ -44,7 +44,7 @@ static bool begin(mb_connection *c, int timeout, mb_error *err)
     int usual = c->busy.timeout;
     if (timeout >= 0)
         c->busy.timeout = timeout;
-    bool begun = step_once(c, "BEGIN IMMEDIATE", err);
+    bool begun = step_once(&c->writer, "BEGIN IMMEDIATE", err);
     c->busy.timeout = usual;
     return begun;
 }
@@ -59,6 +59,10 @@ uint64_t mb_enter(mb_connection *c, const void *user, int timeout, mb_error *err
 {
     if (c->depth > 0 && c->owner != user) {
         mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+        return 0;
+    }
+    if (c->writer.snapshots > 0) {
+        mb_error_set(err, MB_INTERNAL, 0, "a write inside a read of one snapshot");
         return 0;
     }
     if (c->doomed.code != MB_OK)
@@ -91,7 +95,7 @@ static void undo(mb_connection *c, size_t level)
     if (sqlite3_get_autocommit(c->writer.cache.db))
         return;
     if (level == 0) {
-        step_once(c, "ROLLBACK", &ignored);
+        step_once(&c->writer, "ROLLBACK", &ignored);
     } else if (savepoint(c, "ROLLBACK TO", level, &ignored)) {
         savepoint(c, "RELEASE", level, &ignored);
     }
@@ -101,7 +105,7 @@ static bool keep_level(mb_connection *c, size_t level, mb_error *err)
 {
     if (c->doomed.code != MB_OK)
         return fail_doomed(c, err);
-    return level == 0 ? step_once(c, "COMMIT", err) : savepoint(c, "RELEASE", level, err);
+    return level == 0 ? step_once(&c->writer, "COMMIT", err) : savepoint(c, "RELEASE", level, err);
 }
 
 static bool find_level(const mb_connection *c, uint64_t serial, size_t *level)
@@ -146,6 +150,26 @@ void mb_abandon(mb_connection *c, uint64_t serial)
         mb_leave(c, serial, false, &ignored);
     else if (c->abandoned == 0 || serial < c->abandoned)
         c->abandoned = serial;
+}
+
+bool mb_snapshot_open(mb_connection *c, const void *user, mb_link **link, mb_error *err)
+{
+    *link = NULL;
+    if (c->depth > 0 && c->owner == user)
+        return true;
+    mb_link *used = mb_connection_link(c, user, err);
+    if (used == NULL || (used->snapshots == 0 && !step_once(used, "BEGIN", err)))
+        return false;
+    used->snapshots++;
+    *link = used;
+    return true;
+}
+
+void mb_snapshot_close(mb_link *link)
+{
+    mb_error ignored;
+    if (link != NULL && --link->snapshots == 0)
+        step_once(link, "COMMIT", &ignored);
 }
 
 void mb_rollback_all(mb_connection *c)

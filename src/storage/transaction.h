@@ -27,6 +27,15 @@ bool mb_level_open(const mb_connection *connection, uint64_t serial);
 // the connection, at the next one. Does nothing in a forked process.
 void mb_abandon(mb_connection *connection, uint64_t serial);
 
+// Opens one view of the file for several reads by 'user': the open transaction if
+// it is his, else a read transaction on the handle that he reads through, which
+// is given in 'link' (NULL: nothing to close). False with 'err' filled.
+bool mb_snapshot_open(mb_connection *connection, const void *user, mb_link **link,
+                      mb_error *err);
+
+// Closes the view again.
+void mb_snapshot_close(mb_link *link);
+
 // Rolls back whatever is open.
 void mb_rollback_all(mb_connection *connection);
 
