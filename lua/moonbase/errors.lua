@@ -28,7 +28,7 @@ errors.new = core.error
 ---@param details? table
 ---@return nil, moonbase.Error
 function errors.fail(code, message, details)
-    return nil, core.error(code, message, details)
+  return nil, core.error(code, message, details)
 end
 
 --- A bad value of the right type.
@@ -36,7 +36,7 @@ end
 ---@param why string    what is wrong with it
 ---@return nil, moonbase.Error
 function errors.invalid(field, why)
-    return nil, core.error("invalid", field .. " " .. why, { field = field })
+  return nil, core.error("invalid", field .. " " .. why, { field = field })
 end
 
 --- Raises an error object.
@@ -44,14 +44,14 @@ end
 ---@param message? string
 ---@param details? table
 function errors.raise(code, message, details)
-    error(core.error(code, message, details), 0)
+  error(core.error(code, message, details), 0)
 end
 
 --- Raises for a programmer's mistake; the message names the argument.
 ---@param field string
 ---@param why string
 function errors.misuse(field, why)
-    error(core.error("invalid", "bad argument '" .. field .. "': " .. why, { field = field }), 0)
+  error(core.error("invalid", "bad argument '" .. field .. "': " .. why, { field = field }), 0)
 end
 
 return errors

@@ -161,7 +161,8 @@ static int connection_run(lua_State *L)
     int result;
     if (!call_start(L, &k))
         return call_fail(L, &k);
-    while ((result = call_step(&k)) == SQLITE_ROW) {}
+    while ((result = call_step(&k)) == SQLITE_ROW) {
+    }
     if (result != SQLITE_DONE)
         return call_fail(L, &k);
     mb_connection_done(k.link);
@@ -177,8 +178,8 @@ static int connection_row(lua_State *L)
     int result = call_step(&k);
     if (result == SQLITE_DONE)
         lua_pushnil(L);
-    else if (result != SQLITE_ROW || !mbL_push_row(L, k.vm, k.statement,
-                                                   mbL_push_keys(L, k.statement), &k.err))
+    else if (result != SQLITE_ROW ||
+             !mbL_push_row(L, k.vm, k.statement, mbL_push_keys(L, k.statement), &k.err))
         return call_fail(L, &k);
     mb_connection_done(k.link);
     return 1;

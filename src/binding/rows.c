@@ -15,11 +15,14 @@
 static void prefix_field(mb_error *err, const mb_name *name)
 {
     char path[2 * sizeof err->field];
-    int length = snprintf(path, sizeof path, "%.*s%s", (int)name->length, name->text, err->field);
-    mb_error_set_field(err, path, (size_t)length < sizeof path ? (size_t)length : sizeof path - 1);
+    int length =
+        snprintf(path, sizeof path, "%.*s%s", (int)name->length, name->text, err->field);
+    mb_error_set_field(err, path,
+                       (size_t)length < sizeof path ? (size_t)length : sizeof path - 1);
 }
 
-static int bind_json(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg, mb_error *err)
+static int bind_json(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg,
+                     mb_error *err)
 {
     mb_buffer_clear(&vm->scratch);
     if (mbL_json_encode(L, vm, arg, &vm->scratch, err))
@@ -71,7 +74,8 @@ static int bind_plain(lua_State *L, mb_statement *s, int index, int arg)
     return mbL_misuse(L, arg, "a %s cannot be stored", luaL_typename(L, arg));
 }
 
-static int bind_one(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg, mb_error *err)
+static int bind_one(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg,
+                    mb_error *err)
 {
     if (lua_isnil(L, arg))
         return sqlite3_bind_null(s->handle, index);

@@ -89,7 +89,8 @@ static transaction *check_active(lua_State *L)
     if (t->status != ACTIVE)
         mb_error_set(&err, MB_CLOSED, 0, "the transaction was %s", status_names[t->status]);
     else if (t->owner != L)
-        mb_error_set(&err, MB_WRONG_COROUTINE, 0, "the transaction belongs to another coroutine");
+        mb_error_set(&err, MB_WRONG_COROUTINE, 0,
+                     "the transaction belongs to another coroutine");
     else
         return t;
     mbL_raise(L, &err);
@@ -210,12 +211,9 @@ static int core_fields(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    { "commit", transaction_commit },
-    { "rollback", transaction_rollback },
-    { "savepoint", transaction_savepoint },
-    { "status", transaction_status },
-    { "assert_active", transaction_assert },
-    { NULL, NULL },
+    { "commit", transaction_commit },        { "rollback", transaction_rollback },
+    { "savepoint", transaction_savepoint },  { "status", transaction_status },
+    { "assert_active", transaction_assert }, { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {

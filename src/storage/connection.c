@@ -13,9 +13,11 @@
 // is bounded; none of this costs anything.
 static void distrust(sqlite3 *db)
 {
-    static const int off[] = { SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW,
-                               SQLITE_DBCONFIG_DQS_DML,        SQLITE_DBCONFIG_DQS_DDL,
-                               SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION };
+    static const int off[] = {
+        SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW,
+        SQLITE_DBCONFIG_DQS_DML,        SQLITE_DBCONFIG_DQS_DDL,
+        SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION
+    };
     for (size_t i = 0; i < sizeof off / sizeof off[0]; i++)
         sqlite3_db_config(db, off[i], 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -25,7 +27,8 @@ static void distrust(sqlite3 *db)
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1); // VACUUM attaches one itself
 }
 
-static bool open_fail(mb_error *err, const char *path, mb_code code, int result, const char *why)
+static bool open_fail(mb_error *err, const char *path, mb_code code, int result,
+                      const char *why)
 {
     mb_error_set(err, code, result, "cannot open '%s': %s", path, why);
     return false;
@@ -158,7 +161,8 @@ bool mb_connection_check(mb_connection *c, mb_error *err)
 {
     if (c->pid != (long)getpid()) {
         mb_error_set(err, MB_FORKED, 0,
-                     "'%s' was opened by process %ld; open it again in this one", c->path, c->pid);
+                     "'%s' was opened by process %ld; open it again in this one", c->path,
+                     c->pid);
         return false;
     }
     mb_connection_done(&c->writer);

@@ -16,10 +16,10 @@ MB_HIDDEN_BEGIN
 
 // How a parameter or a column is read, beyond SQLite's own types.
 typedef enum mb_value_kind {
-    MB_PLAIN,   // as SQLite types it
-    MB_JSON,    // any value, stored as JSON text
-    MB_BLOB,    // a string that is bytes, not text
-    MB_BOOLEAN  // 0 or 1, seen as false or true
+    MB_PLAIN,  // as SQLite types it
+    MB_JSON,   // any value, stored as JSON text
+    MB_BLOB,   // a string that is bytes, not text
+    MB_BOOLEAN // 0 or 1, seen as false or true
 } mb_value_kind;
 
 // The parsed name of one parameter or column.

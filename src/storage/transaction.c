@@ -105,7 +105,8 @@ static bool keep_level(mb_connection *c, size_t level, mb_error *err)
 {
     if (c->doomed.code != MB_OK)
         return fail_doomed(c, err);
-    return level == 0 ? step_once(&c->writer, "COMMIT", err) : savepoint(c, "RELEASE", level, err);
+    return level == 0 ? step_once(&c->writer, "COMMIT", err)
+                      : savepoint(c, "RELEASE", level, err);
 }
 
 static bool find_level(const mb_connection *c, uint64_t serial, size_t *level)

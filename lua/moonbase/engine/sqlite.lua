@@ -1,0 +1,188 @@
+--- The seam to the database engine: SQLite.
+-- Parts speak SQL to an engine object through the few calls below and know
+-- nothing else of it. An engine for another database would answer the same calls.
+--
+-- Parameters are positional and written `$name`, `$name(json)` (any Lua value,
+-- stored as JSON) or `$name(blob)`; columns are named `AS "name"`, `"name(json)"`,
+-- `"name(boolean)"`, or `"table.field"` for a field inside an earlier column.
+
+local core = require "moonbase.core"
+local errors = require "moonbase.errors"
+
+---@class moonbase.Engine
+---@field connection userdata  moonbase.core's connection
+---@field path string          the file, or ":memory:"
+---@field readonly boolean     the file cannot be written through this connection
+---@field shared table         what all handles of the connection have in common
+local Engine = {}
+Engine.__index = Engine
+
+-- "moon" in the file header tells our files from other SQLite databases.
+local APPLICATION_ID = 0x6d6f6f6e
+
+local SYNCHRONOUS = { full = "FULL", normal = "NORMAL", off = "OFF" }
+local JOURNAL = { wal = "WAL", truncate = "TRUNCATE" }
+
+--- Opens a file; nothing is written to it yet.
+---@param path string
+---@param options table  readonly, create, busy_timeout
+---@return moonbase.Engine?, moonbase.Error?
+function Engine.open(path, options)
+  local connection, err = core.open(path, options)
+  if not connection then return nil, err end
+  return setmetatable({
+    connection = connection, path = path, readonly = options.readonly or false, shared = {},
+  }, Engine)
+end
+
+--- A second object on the same connection, for another handle.
+---@return moonbase.Engine
+function Engine:share()
+  return setmetatable({
+    connection = self.connection:share(), path = self.path,
+    readonly = self.readonly, shared = self.shared,
+  }, Engine)
+end
+
+--- Gives up this object's share of the connection. Idempotent.
+---@return true|nil, moonbase.Error?
+function Engine:close()
+  return self.connection:close()
+end
+
+--- The version of the schema in the file, 0 for an empty one. Another program's
+--- database is `invalid`.
+---@return integer?, moonbase.Error?
+function Engine:schema_version()
+  local found, err = self.connection:row [[
+    SELECT user_version AS "version", application_id AS "application",
+               (SELECT count(*) FROM sqlite_schema) AS "objects"
+    FROM pragma_user_version, pragma_application_id]]
+  if not found then return nil, err end
+  if found.application ~= APPLICATION_ID and (found.version ~= 0 or found.objects > 0) then
+    return errors.invalid("path", "names a database that is not moonbase's: " .. self.path)
+  end
+  return found.version
+end
+
+--- Sets how the file is written. The journal mode is part of the file, so this
+--- comes after the version is known to be ours.
+---@param options table  durability, journal
+---@return true|nil, moonbase.Error?
+function Engine:configure(options)
+  local script = "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
+    .. "PRAGMA cell_size_check=ON; PRAGMA synchronous=" .. SYNCHRONOUS[options.durability] .. ";"
+  if not self.readonly and self.path ~= ":memory:" then
+    script = script .. "PRAGMA journal_mode=" .. JOURNAL[options.journal] .. ";"
+  end
+  return self.connection:exec(script)
+end
+
+--- Marks the file as ours, at a version of the schema. Inside a transaction.
+---@param version integer
+---@return true|nil, moonbase.Error?
+function Engine:set_schema_version(version)
+  return self.connection:exec(string.format(
+    "PRAGMA application_id=%d; PRAGMA user_version=%d;", APPLICATION_ID, version))
+end
+
+--- Runs a statement; gives the number of rows changed.
+---@return integer?, moonbase.Error?
+function Engine:run(sql, ...)
+  return self.connection:run(sql, ...)
+end
+
+--- The first row as a table, nil when there is none.
+---@return table?, moonbase.Error?
+function Engine:row(sql, ...)
+  return self.connection:row(sql, ...)
+end
+
+--- All rows as an array of tables.
+---@return table[]?, moonbase.Error?
+function Engine:rows(sql, ...)
+  return self.connection:rows(sql, ...)
+end
+
+--- The first column of the first row, nil when there is none.
+---@return any, moonbase.Error?
+function Engine:value(sql, ...)
+  return self.connection:value(sql, ...)
+end
+
+--- The first column of all rows as an array.
+---@return any[]?, moonbase.Error?
+function Engine:values(sql, ...)
+  return self.connection:values(sql, ...)
+end
+
+--- Runs a script of several statements without parameters.
+---@return true|nil, moonbase.Error?
+function Engine:exec(script)
+  return self.connection:exec(script)
+end
+
+-- Ends the level that fn ran in. A raise goes on as it was.
+local function settle(connection, level, ok, first, second, ...)
+  if not ok then
+    connection:leave(level, false)
+    error(first, 0)
+  end
+  if first == nil and second ~= nil then
+    connection:leave(level, false)
+    return nil, second, ...
+  end
+  local kept, err = connection:leave(level, true)
+  if not kept then return nil, err end
+  return first, second, ...
+end
+
+--- Runs fn(...) as one write: a transaction of its own, or a savepoint inside the
+--- one that the calling coroutine has open. Rolled back when fn raises or returns
+--- nil and an error. Gives fn's results. `busy` when the lock cannot be had.
+---@param fn function
+function Engine:atomic(fn, ...)
+  local connection = self.connection
+  local level, err = connection:enter()
+  if not level then return nil, err end
+  return settle(connection, level, pcall(fn, ...))
+end
+
+local function end_read(connection, view, ok, first, ...)
+  connection:read_end(view)
+  if not ok then error(first, 0) end
+  return first, ...
+end
+
+--- Runs fn(...), whose reads all see the same state. fn must not write or yield.
+---@param fn function
+function Engine:snapshot(fn, ...)
+  local connection = self.connection
+  local view, err = connection:read_begin()
+  if not view then return nil, err end
+  return end_read(connection, view, pcall(fn, ...))
+end
+
+--- Takes the write lock and gives a transaction userdata.
+---@param timeout? integer  ms to wait for another process; default: busy_timeout
+---@param managed? boolean  ended by `finish` only
+---@return userdata?, moonbase.Error?
+function Engine:begin(timeout, managed)
+  return self.connection:begin(timeout, managed)
+end
+
+--- Ends a managed transaction.
+---@param transaction userdata
+---@param keep boolean  commit or roll back
+---@return true|nil, moonbase.Error?
+function Engine.finish(transaction, keep)
+  return core.finish(transaction, keep)
+end
+
+--- Whether the calling coroutine has a transaction open on this connection.
+---@return boolean
+function Engine:in_transaction()
+  return self.connection:in_transaction()
+end
+
+return Engine

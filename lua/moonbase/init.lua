@@ -1,0 +1,194 @@
+--- moonbase: the whole state of an AI agent in one file.
+
+local core = require "moonbase.core"
+local check = require "moonbase.check"
+local connections = require "moonbase.connections"
+local Context = require "moonbase.context"
+local Engine = require "moonbase.engine.sqlite"
+local errors = require "moonbase.errors"
+local schema = require "moonbase.schema"
+local transaction = require "moonbase.transaction"
+
+local moonbase = {
+  _VERSION = core.versions().moonbase,
+  null = core.null,
+  array = core.array,
+}
+
+-- OpenResty's cjson has marks of its own for arrays; Debian's has none.
+local has_cjson, cjson = pcall(require, "cjson")
+if has_cjson then
+  for _, name in ipairs { "array_mt", "empty_array_mt" } do
+    if type(cjson[name]) == "table" then core.array_metatable(cjson[name]) end
+  end
+end
+
+--- A store: one open handle on a database file, seen through one scope.
+---@class moonbase.Store
+---@field threads moonbase.Threads
+---@field runs moonbase.Runs
+---@field context moonbase.Context
+local Store = {}
+
+local PARTS = {
+  threads = "moonbase.threads",
+  runs = "moonbase.runs",
+}
+
+local function store_index(self, key)
+  local method = Store[key]
+  if method then return method end
+  local part = PARTS[key]
+  if not part then return nil end
+  local made = require(part).new(self.context)
+  rawset(self, key, made)
+  return made
+end
+
+local function store_tostring(self)
+  local handle = self.handle
+  return string.format("moonbase.store (%s, %s)", handle.path, handle.closed and "closed" or "open")
+end
+
+local store_metatable = {
+  __index = store_index,
+  __tostring = store_tostring,
+  __close = function(self) self:close() end,
+  __name = "moonbase.store",
+}
+
+local function new_store(handle, context)
+  return setmetatable({ handle = handle, context = context }, store_metatable)
+end
+
+--- The same store seen through another engine object (a transaction's).
+function Store:view(engine)
+  return new_store(self.handle, self.context:with { engine = engine })
+end
+
+--- A view of the store in which only one scope's (tenant's) rows exist.
+--- It shares the connection, the open transaction and the life of this handle.
+---@param name string
+---@return moonbase.Store?, moonbase.Error?
+function Store:scope(name)
+  local ok, err = check.id("scope", name)
+  if not ok then return nil, err end
+  return new_store(self.handle, self.context:with { scope_name = name })
+end
+
+--- Runs fn(tx): commits when it returns, rolls back when it raises (and raises the
+--- same value again) or returns nil and an error. Nested calls are savepoints.
+---@param options? table  timeout: ms to wait for the write lock
+---@param fn fun(tx): ...
+---@return any ...  what fn returned; nil and the error when it cannot be begun or committed
+---@overload fun(self, fn: fun(tx): ...): ...
+function Store:transaction(options, fn)
+  if fn == nil then options, fn = {}, options end
+  check.options("transaction", options, { timeout = "number", label = "string" })
+  check.type("fn", fn, "function")
+  return transaction.run(self, options, fn)
+end
+
+--- Takes the write lock and gives a transaction: commit(), rollback(), savepoint(),
+--- status(), id, and every part of the store.
+---@param options? table  timeout: ms to wait for the write lock; label
+---@return userdata? tx, moonbase.Error?
+function Store:begin(options)
+  options = options or {}
+  check.options("begin", options, { timeout = "number", label = "string" })
+  return transaction.begin(self, options)
+end
+
+--- Closes the handle; the file when it is the last one. Idempotent.
+---@return true|nil, moonbase.Error?
+function Store:close()
+  local handle = self.handle
+  if handle.closed then return true end
+  handle.closed = true
+  if handle.key then connections.remove(handle.key, handle.engine) end
+  return handle.engine:close()
+end
+
+local OPTIONS = {
+  durability = "string", journal = "string", busy_timeout = "number", readonly = "boolean",
+  create = "boolean", shared = "boolean", scope = "string", clock = "function",
+  new_id = "function", embed = "table", compress = "string", gc = "table", on_event = "function",
+}
+
+local CHOICES = {
+  durability = { full = true, normal = true, off = true },
+  journal = { wal = true, truncate = true },
+  compress = { latency = true, balanced = true, compact = true },
+}
+
+local DEFAULTS = {
+  durability = "full", journal = "wal", compress = "balanced", busy_timeout = 5000,
+  readonly = false, create = true, shared = true, scope = "default",
+}
+
+local function complete(options)
+  check.options("open", options, OPTIONS)
+  local full = {}
+  for name, value in pairs(DEFAULTS) do full[name] = value end
+  for name, value in pairs(options) do full[name] = value end
+  for name, choices in pairs(CHOICES) do check.choice(name, full[name], choices) end
+  return full
+end
+
+-- A file that does not exist yet is not made before everything else is in order.
+local function connect(path, options, now)
+  local engine, err = Engine.open(path, options)
+  if not engine then return nil, err end
+  local version, ok
+  version, err = schema.inspect(engine)
+  if version then ok, err = engine:configure(options) end
+  if ok then ok, err = schema.migrate(engine, version, now) end
+  if ok then return engine end
+  engine:close()
+  return nil, err
+end
+
+local function acquire(path, options, now)
+  if path == ":memory:" or not options.shared then return connect(path, options, now) end
+  local key, err = core.canonical_path(path)
+  if not key then return nil, err end
+  local engine = connections.find(key, not options.readonly)
+  if engine then return engine, nil, key end
+  engine, err = connect(key, options, now)
+  if not engine then return nil, err end
+  connections.add(key, engine)
+  return engine, nil, key
+end
+
+--- Opens a store, making the file if it is missing.
+---@param path string  a file, or ":memory:" for a private store without one
+---@param options? table  durability, journal, busy_timeout, readonly, create, shared, scope, clock,
+---  new_id, embed, compress, gc, on_event; see docs/opening.md
+---@return moonbase.Store?, moonbase.Error?  not_found, denied, readonly, io, corrupt, invalid,
+---  future_schema, busy
+function moonbase.open(path, options)
+  check.type("path", path, "string")
+  options = complete(options or {})
+  local ok, err = check.path(path)
+  if ok then ok, err = check.id("scope", options.scope) end
+  if ok then ok, err = check.duration("busy_timeout", options.busy_timeout) end
+  if not ok then return nil, err end
+  local clock = options.clock or core.now
+  local engine, failure, key = acquire(path, options, clock())
+  if not engine then return nil, failure end
+  local context = Context.new {
+    engine = engine, scope_name = options.scope, clock = options.clock,
+    make_id = options.new_id, readonly = options.readonly,
+  }
+  return new_store({ engine = engine, key = key, path = engine.path }, context)
+end
+
+--- Marks a table as a JSON array, so that it stays one when empty.
+---@param t table
+---@return table t
+moonbase.array = core.array
+
+--- What an error object is made from; `errors.new(code, message)`.
+moonbase.errors = errors
+
+return moonbase
