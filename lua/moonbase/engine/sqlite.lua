@@ -65,9 +65,20 @@ function Engine:schema_version()
   return found.version
 end
 
+-- Changing the journal mode of a file that another process is opening too fails at
+-- once, however long the connection would wait for a lock.
+local function patiently(connection, script, timeout)
+  local deadline = core.monotonic() + timeout
+  while true do
+    local ok, err = connection:exec(script)
+    if ok or err.code ~= "busy" or core.monotonic() >= deadline then return ok, err end
+    core.sleep(2)
+  end
+end
+
 --- Sets how the file is written. The journal mode is part of the file, so this
 --- comes after the version is known to be ours.
----@param options table  durability, journal
+---@param options table  durability, journal, busy_timeout
 ---@return true|nil, moonbase.Error?
 function Engine:configure(options)
   local script = "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
@@ -75,7 +86,7 @@ function Engine:configure(options)
   if not self.readonly and self.path ~= ":memory:" then
     script = script .. "PRAGMA journal_mode=" .. JOURNAL[options.journal] .. ";"
   end
-  return self.connection:exec(script)
+  return patiently(self.connection, script, options.busy_timeout)
 end
 
 --- Marks the file as ours, at a version of the schema. Inside a transaction.

@@ -1,4 +1,4 @@
---- The ledger of migrations, and the tenants.
+--- The ledger of migrations, the tenants, and the numbers that are never given twice.
 
 return {
   name = "base",
@@ -15,5 +15,14 @@ return {
       name TEXT    NOT NULL UNIQUE
     ) STRICT;
     INSERT INTO scopes (id, name) VALUES (1, 'default');
+
+    -- The last number given out, where a number must not come back after the row
+    -- that bore it is gone.
+    CREATE TABLE sequences (
+      scope INTEGER NOT NULL,
+      name  TEXT    NOT NULL,
+      value INTEGER NOT NULL,
+      PRIMARY KEY (scope, name)
+    ) STRICT, WITHOUT ROWID;
   ]],
 }

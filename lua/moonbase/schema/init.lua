@@ -22,8 +22,9 @@ schema.migrations = {
 local function apply(engine, version, migration, now)
   local ok, err = engine:exec(migration.sql)
   if not ok then return nil, err end
-  return engine:run("INSERT INTO migrations (version, name, applied_at) VALUES ($version, $name, $now)",
-    version, migration.name, now)
+  return engine:run([[
+    INSERT INTO migrations (version, name, applied_at)
+    VALUES ($version, $name, $now)]], version, migration.name, now)
 end
 
 -- Reads the version again under the write lock: another process may have
