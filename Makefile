@@ -42,7 +42,7 @@ NATIVE_SOURCES := $(wildcard spec/native/*_test.c)
 NATIVE_TESTS   := $(patsubst spec/native/%.c,$(BUILD)/native/%,$(NATIVE_SOURCES))
 FUZZERS        := $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
 
-LUA_FILES := $(wildcard lua/moonbase/*.lua lua/moonbase/*/*.lua)
+LUA_FILES := $(shell find lua spec examples bench -name '*.lua' 2>/dev/null)
 C_FILES   := $(wildcard src/*/*.[ch] spec/native/*.[ch] spec/fuzz/*.[ch])
 LUA_ENV   := LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="$(BUILD)/5.4/?.so;;"
 
@@ -114,7 +114,8 @@ lint:
 	@$(MAKE) --no-print-directory lint-lua lint-c
 
 lint-lua:
-	luacheck --quiet --no-cache . *.rockspec
+	luacheck --quiet --no-cache .
+	$(LUAROCKS) lint moonbase-scm-1.rockspec
 	luajit scripts/loadable.lua $(LUA_FILES)
 
 # cppcheck takes an error record, filled only on failure, for one used uninitialized (ctuuninitvar);
