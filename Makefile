@@ -43,10 +43,10 @@ NATIVE_TESTS   := $(patsubst spec/native/%.c,$(BUILD)/native/%,$(NATIVE_SOURCES)
 FUZZERS        := $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
 
 LUA_FILES := $(shell find lua spec examples bench -name '*.lua' 2>/dev/null)
-C_FILES   := $(wildcard src/*/*.[ch] spec/native/*.[ch] spec/fuzz/*.[ch])
+C_FILES   := $(wildcard src/*/*.[ch] spec/*/*.[ch])
 LUA_ENV   := LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="$(BUILD)/5.4/?.so;;"
 
-.PHONY: build native test demo bench lint lint-lua lint-c asan asan-test valgrind fuzz fuzz-run \
+.PHONY: build processes native test demo bench lint lint-lua lint-c asan asan-test valgrind fuzz fuzz-run \
         install clean
 .DELETE_ON_ERROR:
 
@@ -80,8 +80,19 @@ $(BUILD)/src/%.o: src/%.c
 	@echo "  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What the specs need and Lua lacks: processes.
+processes: $(BUILD)/5.4/process.so $(if $(HAVE_LUAJIT),$(BUILD)/luajit/process.so)
+
+$(BUILD)/5.4/process.so: LUA_FLAGS = $(LUA54_FLAGS)
+$(BUILD)/luajit/process.so: LUA_FLAGS = $(LUAJIT_FLAGS)
+%/process.so: spec/support/process.c
+	@mkdir -p $(@D)
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LUA_FLAGS) -shared $(LDFLAGS) -o $@.new $<
+	$(Q)mv -f $@.new $@
+
 # spec/native/NAME_lua_test.c sees Lua and the binding, any other NAME_test.c the two floors below.
-native: $(NATIVE_TESTS)
+native: processes $(NATIVE_TESTS)
 
 $(BUILD)/native/%_lua_test: spec/native/%_lua_test.c $(LUA54_OBJECTS) $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
