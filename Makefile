@@ -50,7 +50,7 @@ LUA_ENV   := LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="$(BUILD)/5.4/?
         install clean
 .DELETE_ON_ERROR:
 
-build: $(LUA54_CORE) $(if $(HAVE_LUAJIT),$(LUAJIT_CORE))
+build: processes $(LUA54_CORE) $(if $(HAVE_LUAJIT),$(LUAJIT_CORE))
 ifneq ($(HAVE_LUAJIT),yes)
 	@echo "LuaJIT headers not found: built for Lua 5.4 only"
 endif
@@ -92,7 +92,7 @@ $(BUILD)/luajit/process.so: LUA_FLAGS = $(LUAJIT_FLAGS)
 	$(Q)mv -f $@.new $@
 
 # spec/native/NAME_lua_test.c sees Lua and the binding, any other NAME_test.c the two floors below.
-native: processes $(NATIVE_TESTS)
+native: $(NATIVE_TESTS)
 
 $(BUILD)/native/%_lua_test: spec/native/%_lua_test.c $(LUA54_OBJECTS) $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
