@@ -23,14 +23,8 @@ bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, 
 // for `out`.
 bool mbL_json_encode(lua_State *L, mbL_vm *vm, int idx, mb_buffer *out, mb_error *err);
 
-// Makes the marks of arrays and keeps them in `vm`. For mbL_vm_new alone.
-void mbL_json_setup(lua_State *L, mbL_vm *vm);
-
-// Pushes the metatable that marks a table as an array.
-void mbL_json_push_mark(lua_State *L, const mbL_vm *vm);
-
 // encode, decode, array, array_metatable: functions of the core, to be registered with the vm
-// as their one upvalue. core.null is the lightuserdata NULL.
+// as their one upvalue.
 extern const luaL_Reg mbL_json_functions[];
 
 MB_HIDDEN_END

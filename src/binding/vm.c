@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "binding/json.h"
+#include "binding/json_marks.h"
 #include "kernel/sha256.h"
 
 static const char VM_KEY[] = "moonbase.vm";
@@ -40,7 +40,7 @@ mbL_vm *mbL_vm_new(lua_State *L)
     lua_pushcfunction(L, vm_gc);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
-    mbL_json_setup(L, vm);
+    mbL_marks_setup(L, vm);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, VM_KEY);
     return vm;

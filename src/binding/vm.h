@@ -23,6 +23,9 @@ typedef struct mbL_vm {
     int array_mark;          // registry reference: the metatable that marks an array
     int array_marks;         // registry reference: set of foreign metatables that mark one too
     const void *array_known; // identity of the metatable at array_mark
+    // lua-cjson's light userdata for an empty array, if it has one
+    const void *cjson_empty_array;
+    bool cjson_known; // lua-cjson is loaded, and its marks are known
 } mbL_vm;
 
 MB_HIDDEN_BEGIN

@@ -1,18 +1,24 @@
 // SHA-256 of bytes that may come in pieces, on the processor's own instructions where it has
-// them.
+// them and by libsodium where it has not.
 #ifndef MB_KERNEL_SHA256_H
 #define MB_KERNEL_SHA256_H
+
+#include <sodium/crypto_hash_sha256.h>
 
 #include "kernel/common.h"
 
 enum { MB_SHA256_BLOCK = 64, MB_SHA256_SIZE = 32, MB_SHA256_HEX = 64 };
 
 typedef struct mb_sha256 {
-    uint64_t length;                       // bytes hashed so far
-    uint32_t state[8];                     // chaining value
-    unsigned char block[MB_SHA256_BLOCK];  // bytes that do not fill a block yet
-    bool hardware;                         // which of the two implementations works on this
-    _Alignas(8) unsigned char sodium[128]; // libsodium's state when it is the one
+    bool hardware; // which of the two works on this hash
+    union {
+        crypto_hash_sha256_state sodium; // libsodium's
+        struct {
+            uint32_t state[8];                    // chaining value
+            uint64_t length;                      // bytes taken in
+            unsigned char block[MB_SHA256_BLOCK]; // those that do not fill a block yet
+        } own;                                    // ours
+    } as;
 } mb_sha256;
 
 MB_HIDDEN_BEGIN

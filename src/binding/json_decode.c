@@ -1,0 +1,279 @@
+#include <string.h>
+
+#include "binding/json.h"
+#include "binding/json_marks.h"
+#include "kernel/json_read.h"
+#include "kernel/number.h"
+
+// A container is built when it is complete, so that its table has the right size from the
+// start: until then a placeholder stands on the Lua stack and above it what goes into the
+// table. Only large ones are stored in portions, because LuaJIT gives a C function no more than
+// 8000 slots.
+enum {
+    PORTION = 64,        // values or pairs that wait at most for their table
+    STACK_BUDGET = 4000, // slots in use from which on none wait
+    STACK_STEP = 64,     // slots asked for at a time
+    STACK_SPARE = 8      // slots kept for the work on a table
+};
+
+typedef struct container {
+    uint64_t keys;    // one bit for each waiting key, by a small hash
+    int slot;         // stack index of the table, or its placeholder
+    uint32_t waiting; // values, or keys and values, above it that are not stored yet
+    uint32_t stored;  // items of an array that are
+    bool object;      // an object, not an array
+    bool created;     // the table is there
+    bool repeated;    // two of the waiting keys may be the same
+} container;
+
+typedef struct decoder {
+    lua_State *L;                      // where the values go
+    mbL_vm *vm;                        // of the state
+    mb_json_reader reader;             // of the text
+    int first;                         // stack index of the root value
+    int top;                           // stack index of the topmost value
+    int limit;                         // greatest stack index that is certain to be there
+    int depth;                         // open containers
+    container open[MB_JSON_MAX_DEPTH]; // those, outermost first
+} decoder;
+
+// Makes room on the stack for a few more values.
+static bool reserve_slots(decoder *d)
+{
+    if (MB_LIKELY(d->top + STACK_SPARE <= d->limit)) {
+        return true;
+    }
+    if (!lua_checkstack(d->L, STACK_STEP + STACK_SPARE)) {
+        return false;
+    }
+    d->limit = d->top + STACK_STEP + STACK_SPARE;
+    return true;
+}
+
+// Puts the table of `c` in the place of its placeholder.
+static void create_table(decoder *d, container *c, int items)
+{
+    lua_createtable(d->L, c->object ? 0 : items, c->object ? items : 0);
+    lua_replace(d->L, c->slot);
+    c->created = true;
+}
+
+static void store_items(decoder *d, container *c)
+{
+    for (uint32_t i = c->waiting; i > 0; i--) {
+        lua_rawseti(d->L, c->slot, (int)(c->stored + i));
+    }
+    c->stored += c->waiting;
+}
+
+// Stores the pairs from the last to the first, as they lie on the stack; where a key may come
+// twice from the first to the last, for the last one wins.
+static void store_pairs(decoder *d, container *c)
+{
+    if (!c->repeated) {
+        for (uint32_t i = c->waiting; i > 0; i -= 2) {
+            lua_rawset(d->L, c->slot);
+        }
+        return;
+    }
+    for (int key = c->slot + 1; key < d->top; key += 2) {
+        lua_pushvalue(d->L, key);
+        lua_pushvalue(d->L, key + 1);
+        lua_rawset(d->L, c->slot);
+    }
+    lua_settop(d->L, c->slot);
+}
+
+// Moves what waits above `c`, the innermost container, into its table.
+static void store_waiting(decoder *d, container *c)
+{
+    if (c->object) {
+        store_pairs(d, c);
+    } else {
+        store_items(d, c);
+    }
+    c->waiting = 0;
+    c->keys = 0;
+    c->repeated = false;
+    d->top = c->slot;
+}
+
+// A value was pushed, and may belong to a container.
+static void pushed(decoder *d)
+{
+    d->top++;
+    if (d->depth == 0) {
+        return;
+    }
+    container *c = &d->open[d->depth - 1];
+    c->waiting++;
+    uint32_t portion = c->object ? PORTION * 2 : PORTION;
+    if (MB_LIKELY(c->waiting < portion && d->top - d->first < STACK_BUDGET)) {
+        return;
+    }
+    if (!c->created) {
+        create_table(d, c, (int)c->waiting * 2);
+    }
+    store_waiting(d, c);
+}
+
+static void push_key(decoder *d)
+{
+    const mb_json_reader *r = &d->reader;
+    container *c = &d->open[d->depth - 1];
+    size_t n = r->length;
+    unsigned hash = (unsigned)n;
+    if (n > 0) {
+        hash = hash * 7 + (unsigned char)r->text[0] * 5 + (unsigned char)r->text[n - 1] * 3 +
+               (unsigned char)r->text[n / 2];
+    }
+    uint64_t bit = UINT64_C(1) << (hash % 64);
+    c->repeated = c->repeated || (c->keys & bit) != 0;
+    c->keys |= bit;
+    lua_pushlstring(d->L, r->text, n);
+    c->waiting++;
+    d->top++;
+}
+
+static void open_container(decoder *d, bool object)
+{
+    lua_pushnil(d->L);
+    d->top++;
+    d->open[d->depth++] = (container){ .slot = d->top, .object = object };
+}
+
+static void close_container(decoder *d)
+{
+    container *c = &d->open[d->depth - 1];
+    bool empty = !c->created && c->waiting == 0;
+    if (!c->created) {
+        create_table(d, c, (int)(c->object ? c->waiting / 2 : c->waiting));
+    }
+    store_waiting(d, c);
+    if (empty && !c->object) {
+        mbL_marks_push(d->L, d->vm);
+        lua_setmetatable(d->L, c->slot);
+    }
+    d->depth--;
+    d->top--;
+    pushed(d);
+}
+
+#if LUA_VERSION_NUM >= 503
+
+static bool push_integer(decoder *d)
+{
+    lua_pushinteger(d->L, (lua_Integer)d->reader.integer);
+    return true;
+}
+
+// An integer beyond Lua's is the nearest float.
+static bool push_big(decoder *d)
+{
+    double number;
+    if (!mb_parse_double(d->reader.text, d->reader.length, &number)) {
+        d->reader.problem = "a number out of range";
+        return false;
+    }
+    lua_pushnumber(d->L, number);
+    return true;
+}
+
+#else
+
+// An integer that a double does not hold exactly stays text rather than being rounded.
+static bool push_big(decoder *d)
+{
+    lua_pushlstring(d->L, d->reader.text, d->reader.length);
+    return true;
+}
+
+static bool push_integer(decoder *d)
+{
+    int64_t integer = d->reader.integer;
+    if (integer > MBL_MAX_EXACT || integer < -MBL_MAX_EXACT) {
+        return push_big(d);
+    }
+    lua_pushnumber(d->L, (lua_Number)integer);
+    return true;
+}
+
+#endif
+
+// Pushes what an event stands for. False when it is an error.
+static bool take_event(decoder *d, mb_json_event event)
+{
+    switch (event) {
+    case MB_JSON_KEY:
+        push_key(d);
+        return true;
+    case MB_JSON_OBJECT:
+    case MB_JSON_ARRAY:
+        open_container(d, event == MB_JSON_OBJECT);
+        return true;
+    case MB_JSON_CLOSE:
+        close_container(d);
+        return true;
+    case MB_JSON_STRING:
+        lua_pushlstring(d->L, d->reader.text, d->reader.length);
+        break;
+    case MB_JSON_INT:
+    case MB_JSON_BIG:
+        if (!(event == MB_JSON_INT ? push_integer : push_big)(d)) {
+            return false;
+        }
+        break;
+    case MB_JSON_DOUBLE:
+        lua_pushnumber(d->L, d->reader.number);
+        break;
+    case MB_JSON_NULL:
+        lua_pushlightuserdata(d->L, NULL);
+        break;
+    case MB_JSON_TRUE:
+    case MB_JSON_FALSE:
+        lua_pushboolean(d->L, event == MB_JSON_TRUE);
+        break;
+    default:
+        return false;
+    }
+    pushed(d);
+    return true;
+}
+
+static bool fail(decoder *d, mb_error *err)
+{
+    const mb_json_reader *r = &d->reader;
+    if (r->unescaped->failed) {
+        mb_buffer_clear(r->unescaped);
+        luaL_error(d->L, "not enough memory");
+    }
+    mb_error_set(err, MB_SERIALIZATION, 0, "invalid JSON: %s at byte %zu", r->problem,
+                 (size_t)(r->cursor - r->start) + 1);
+    lua_settop(d->L, d->first - 1);
+    return false;
+}
+
+bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, mb_error *err)
+{
+    decoder d;
+    d.L = L;
+    d.vm = vm;
+    d.top = lua_gettop(L);
+    d.first = d.top + 1;
+    d.limit = d.top;
+    d.depth = 0;
+    mb_json_read(&d.reader, text, length, &vm->unescaped);
+    for (;;) {
+        if (!reserve_slots(&d)) {
+            d.reader.problem = "the Lua stack is full";
+            return fail(&d, err);
+        }
+        mb_json_event event = mb_json_next(&d.reader);
+        if (event == MB_JSON_END) {
+            return true;
+        }
+        if (!take_event(&d, event)) {
+            return fail(&d, err);
+        }
+    }
+}
