@@ -1,0 +1,146 @@
+--- Lists of rows of a table, paged by keyset.
+-- A listing is declared once: where the rows come from, how they are ordered and which filters
+-- there are. Its statements are put together from these fixed texts alone; values are parameters.
+
+local page = require "moonbase.page"
+
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local Listing = {}
+Listing.__index = Listing
+
+---@class moonbase.listing.Filter
+---@field [1] string  name
+---@field [2] string  condition, with at most one parameter
+
+---@class moonbase.Listing
+---@field name string    the call, such as "threads:list"
+---@field select string  "SELECT columns FROM table"
+---@field source string  "FROM table", to count
+---@field order table[]  column and "ASC" or "DESC"; the last column is unique within the filters
+---@field filters moonbase.listing.Filter[]
+---@field keys string[]  the fields of an item that the order's columns become
+---@field item? fun(row: table): table  makes an item of a row
+
+---@param definition table  name, columns, source, order, filters, keys?, item?
+---@return moonbase.Listing
+function Listing.new(definition)
+  local listing = setmetatable({}, Listing)
+  for name, value in pairs(definition) do listing[name] = value end
+  listing.select = "SELECT " .. definition.columns .. " " .. definition.source
+  listing.statements = {}
+  if not listing.keys then
+    listing.keys = {}
+    for i, term in ipairs(definition.order) do listing.keys[i] = term[1] end
+  end
+  return listing
+end
+
+-- The filters that a call uses, as conditions and their values; `values` maps a filter's name to
+-- its value, or to true where the condition has no parameter.
+local function conditions(listing, values)
+  local texts, arguments = {}, {}
+  for _, filter in ipairs(listing.filters) do
+    local value = values[filter[1]]
+    if value ~= nil then
+      texts[#texts + 1] = filter[2]
+      if filter[2]:find("$", 1, true) then arguments[#arguments + 1] = value end
+    end
+  end
+  return texts, arguments
+end
+
+local function order_by(listing, back)
+  local terms = {}
+  for i, term in ipairs(listing.order) do
+    local descending = (term[2] == "DESC") ~= back
+    terms[i] = term[1] .. (descending and " DESC" or " ASC")
+  end
+  return " ORDER BY " .. table.concat(terms, ", ")
+end
+
+-- Rows behind an edge are those equal in the first columns and beyond it in the next one. Each
+-- such step is one index range, so that neither depth nor many equal values cost anything.
+local function beyond(listing, texts, step, back)
+  for i = 1, step do
+    local column, direction = listing.order[i][1], listing.order[i][2]
+    local comparison = " = "
+    if i == step then comparison = ((direction == "DESC") ~= back) and " < " or " > " end
+    texts[#texts + 1] = column .. comparison .. "$edge" .. i
+  end
+end
+
+local function where(texts)
+  return #texts > 0 and " WHERE " .. table.concat(texts, " AND ") or ""
+end
+
+local function statement(listing, texts, step, back)
+  local id = table.concat(texts, "&") .. "#" .. step .. (back and "-" or "+")
+  local sql = listing.statements[id]
+  if not sql then
+    beyond(listing, texts, step, back)
+    sql = listing.select .. where(texts) .. order_by(listing, back)
+      .. " LIMIT $count OFFSET $offset"
+    listing.statements[id] = sql
+  end
+  return sql
+end
+
+-- One call's view of a listing: what page.fetch reads from.
+local Source = {}
+Source.__index = Source
+
+local function to_items(rows, item)
+  for i = 1, #rows do rows[i] = item(rows[i]) end
+  return rows
+end
+
+-- The items of one step.
+function Source:step(step, edge, back, count, offset)
+  local listing = self.listing
+  local texts, arguments = conditions(listing, self.values)
+  for i = 1, step do arguments[#arguments + 1] = edge[i] end
+  arguments[#arguments + 1] = count
+  arguments[#arguments + 1] = offset
+  local rows, err = self.engine:rows(statement(listing, texts, step, back), unpack(arguments))
+  if not rows then return nil, err end
+  return listing.item and to_items(rows, listing.item) or rows
+end
+
+function Source:fetch(edge, back, count, offset)
+  if not edge then return self:step(0, nil, back, count, offset) end
+  local found = {}
+  for step = #edge, 1, -1 do
+    local rows, err = self:step(step, edge, back, count - #found, 0)
+    if not rows then return nil, err end
+    for i = 1, #rows do found[#found + 1] = rows[i] end
+    if #found >= count then break end
+  end
+  return found
+end
+
+local function count_rows(listing, engine, values)
+  local texts, arguments = conditions(listing, values)
+  return engine:value("SELECT count(*) " .. listing.source .. where(texts), unpack(arguments))
+end
+
+--- The page that a query asks for.
+---@param engine moonbase.Engine
+---@param query table   limit, cursor, offset, total
+---@param values table  filter to value; true where its condition has no parameter
+---@return moonbase.Page|nil
+---@return moonbase.Error|nil  `invalid`
+function Listing:page(engine, query, values)
+  local request, err = page.request(query, self.name, values, #self.order)
+  if not request then return nil, err end
+  local source = setmetatable({ listing = self, engine = engine, values = values,
+    keys = self.keys }, Source)
+  local result
+  result, err = page.fetch(request, source)
+  if not result or not query.total then return result, err end
+  result.total, err = count_rows(self, engine, values)
+  if err then return nil, err end
+  return result
+end
+
+return Listing
