@@ -1,0 +1,108 @@
+--- Chains: numbered rows that share their beginnings, stored as segments (schema 002).
+-- A chain is read as a few ranges, so its length and its depth in branches cost nothing by
+-- themselves. Positions count from 1; a range leaves out `low` and takes in `high`.
+
+local chain = {}
+
+---@class moonbase.chain.Range
+---@field segment integer
+---@field low integer   the range begins behind this position
+---@field high integer  and ends with this one
+
+local PATH = [[
+  WITH RECURSIVE path (segment, low, high, parent) AS (
+    SELECT id, fork, $count, parent FROM segments WHERE id = $tip
+    UNION ALL
+    SELECT s.id, s.fork, path.low, s.parent FROM path JOIN segments s ON s.id = path.parent
+  )
+  SELECT segment, low, high FROM path]]
+
+local HOLDER = [[
+  WITH RECURSIVE path (id, fork, parent) AS (
+    SELECT id, fork, parent FROM segments WHERE id = $tip
+    UNION ALL
+    SELECT s.id, s.fork, s.parent FROM path JOIN segments s ON s.id = path.parent
+    WHERE path.fork >= $at
+  )
+  SELECT id FROM path WHERE fork < $at]]
+
+local HEIR = [[
+  SELECT fork, owner FROM segments WHERE parent = $segment ORDER BY fork DESC LIMIT 1]]
+
+--- Opens a segment.
+---@param engine moonbase.Engine
+---@param owner integer    key of the row whose tip it is
+---@param parent? integer  the segment it branches off
+---@param fork? integer    the position it branches off at, default 0
+---@return integer|nil id
+---@return moonbase.Error|nil
+function chain.open(engine, owner, parent, fork)
+  return engine:value(
+    "INSERT INTO segments (parent, fork, owner) VALUES ($parent, $fork, $owner) RETURNING id",
+    parent, fork or 0, owner)
+end
+
+--- The ranges of a chain, newest first.
+---@param engine moonbase.Engine
+---@param tip integer        its last segment
+---@param inherited integer  positions that lie before the tip; 0 spares a look
+---@param count integer      positions of the whole chain
+---@return moonbase.chain.Range[]|nil
+---@return moonbase.Error|nil
+function chain.path(engine, tip, inherited, count)
+  if inherited == 0 then return { { segment = tip, low = 0, high = count } } end
+  return engine:rows(PATH, count, tip)
+end
+
+--- The segment that holds a position of a chain; nil for position 0.
+---@param engine moonbase.Engine
+---@param tip integer
+---@param at integer
+---@return integer|nil segment
+---@return moonbase.Error|nil
+function chain.holder(engine, tip, at)
+  if at == 0 then return nil end
+  return engine:value(HOLDER, tip, at)
+end
+
+-- Rows behind the farthest branch are nobody's any more; the rest now belongs to that branch.
+local function hand_over(ctx, segment, heir, erase)
+  local ok, err = erase(ctx, segment, heir.fork)
+  if not ok then return nil, err end
+  return ctx.engine:run("UPDATE segments SET owner = $owner WHERE id = $id", heir.owner, segment)
+end
+
+local function remove(ctx, segment, erase)
+  local ok, err = erase(ctx, segment, 0)
+  if not ok then return nil, err end
+  return ctx.engine:run("DELETE FROM segments WHERE id = $id", segment)
+end
+
+--- Gives up a chain: removes what no other chain stands on. Inside a write.
+-- The owner's segments are a run that starts at its tip, for an owner's chain holds all of what
+-- it owns.
+---@param ctx moonbase.Context
+---@param tip integer
+---@param owner integer  key of the row that gives up
+---@param erase fun(ctx: moonbase.Context, segment: integer, low: integer): any, moonbase.Error?
+---  removes the rows of a segment behind position `low`
+---@return true|nil
+---@return moonbase.Error|nil
+function chain.release(ctx, tip, owner, erase)
+  local engine, segment = ctx.engine, tip
+  while segment do
+    local row, heir, ok, err
+    row, err = engine:row("SELECT parent, owner FROM segments WHERE id = $id", segment)
+    if err then return nil, err end
+    if not row or row.owner ~= owner then break end
+    heir, err = engine:row(HEIR, segment)
+    if err then return nil, err end
+    if heir then ok, err = hand_over(ctx, segment, heir, erase)
+    else ok, err = remove(ctx, segment, erase) end
+    if not ok then return nil, err end
+    segment = row.parent
+  end
+  return true
+end
+
+return chain

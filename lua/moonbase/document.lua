@@ -1,0 +1,40 @@
+--- Documents: Lua tables that stand for JSON.
+
+local core = require "moonbase.core"
+
+local document = {}
+
+local function same_keys(a, b)
+  for key in next, b do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+--- Whether two decoded documents are the same JSON: the order of keys does not matter, and 1 is
+--- 1.0. Both must come from JSON, where an empty array bears the mark of one.
+---@param a any
+---@param b any
+---@return boolean
+function document.equal(a, b)
+  if a == b then return true end
+  if type(a) ~= "table" or type(b) ~= "table" then return false end
+  if next(a) == nil and next(b) == nil then return getmetatable(a) == getmetatable(b) end
+  for key, value in next, a do
+    if not document.equal(value, b[key]) then return false end
+  end
+  return same_keys(a, b)
+end
+
+--- The document as a reader would get it back.
+---@param value any
+---@param name string  for the error's path
+---@return any
+---@return moonbase.Error|nil err  `serialization`
+function document.stored(value, name)
+  local text, err = core.encode(value, name)
+  if not text then return nil, err end
+  return core.decode(text)
+end
+
+return document
