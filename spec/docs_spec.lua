@@ -32,13 +32,18 @@ end
 local function run(page, source)
   local folder = files.folder()
   local root = assert(io.popen("pwd")):read("*l")
-  local function absolute(path) return (path:gsub("%./", root .. "/"):gsub(";build/", ";" .. root .. "/build/")) end
+  local function absolute(path)
+    return (path:gsub("[^;]+", function(entry)
+      return entry:match("^/") and entry or root .. "/" .. entry:gsub("^%./", "")
+    end))
+  end
   files.write(folder .. "/page.lua", table.concat {
     ("package.path = %q "):format(absolute(package.path)),
-    ("package.cpath = %q "):format(absolute(";" .. package.cpath):sub(2)), source,
+    ("package.cpath = %q "):format(absolute(package.cpath)), source,
   })
   local interpreter = jit and "luajit" or "lua5.4"
-  local pipe = io.popen(("cd '%s' && exec %s page.lua 2>&1; echo \"status $?\""):format(folder, interpreter))
+  local pipe = io.popen(("cd '%s' && %s page.lua 2>&1; echo \"status $?\""):format(folder,
+    interpreter))
   local output = pipe:read("*a")
   pipe:close()
   assert.matches("status 0\n$", output, 1, false, page .. ":\n" .. output)

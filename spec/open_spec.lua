@@ -90,7 +90,9 @@ describe("moonbase.open", function()
     local path = files.database()
     local one = assert(moonbase.open(path, { clock = function() return 42 end }))
     local two = assert(moonbase.open(path, { readonly = true }))
-    local three = assert(moonbase.open(path, { scope = "other", new_id = function() return "x" end }))
+    local three = assert(moonbase.open(path, {
+      scope = "other", new_id = function() return "x" end,
+    }))
     assert.are.equal(42, assert(one.threads:create { id = "t" }).created_at)
     local result, err = two.threads:create { id = "u" }
     assert.is_nil(result)
@@ -210,6 +212,7 @@ describe("moonbase.open", function()
     local whole = assert(moonbase.open(folder .. "/whole.db", { journal = "truncate" }))
     for i = 1, 200 do assert(whole.threads:create { title = ("x"):rep(100) .. i }) end
     whole:close()
+    os.remove(folder .. "/whole.db-journal") -- SQLite leaves it, empty
     files.write(folder .. "/cut.db", files.read(folder .. "/whole.db"):sub(1, 9000))
     for name, code in pairs {
       ["garbage.db"] = "corrupt", ["cut.db"] = "corrupt", ["."] = "io", ["none/x.db"] = "not_found",
@@ -226,7 +229,8 @@ describe("moonbase.open", function()
 
   it("raises for unknown options, wrong types and unknown choices, naming them", function()
     for name, options in pairs {
-      nonsense = { nonsense = 1 }, readonly = { readonly = "yes" }, durability = { durability = "x" },
+      nonsense = { nonsense = 1 }, readonly = { readonly = "yes" },
+      durability = { durability = "x" },
       journal = { journal = "delete" }, compress = { compress = "x" }, clock = { clock = 1 },
       busy_timeout = { busy_timeout = "1" },
     } do

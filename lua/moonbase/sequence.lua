@@ -26,7 +26,8 @@ end
 function sequence.raise(engine, scope, name, floor)
   return engine:run([[
     INSERT INTO sequences (scope, name, value) VALUES ($scope, $name, $floor)
-    ON CONFLICT (scope, name) DO UPDATE SET value = max(value, excluded.value)]], scope, name, floor)
+    ON CONFLICT (scope, name) DO UPDATE SET value = max(value, excluded.value)]],
+    scope, name, floor)
 end
 
 --- The last number given out, 0 if none.
