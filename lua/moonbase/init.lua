@@ -27,12 +27,18 @@ end
 ---@class moonbase.Store
 ---@field threads moonbase.Threads
 ---@field runs moonbase.Runs
+---@field leases moonbase.Leases
+---@field jobs moonbase.Jobs
+---@field kv moonbase.Kv
 ---@field context moonbase.Context
 local Store = {}
 
 local PARTS = {
   threads = "moonbase.threads",
   runs = "moonbase.runs",
+  leases = "moonbase.leases",
+  jobs = "moonbase.jobs",
+  kv = "moonbase.kv",
 }
 
 local function store_index(self, key)
