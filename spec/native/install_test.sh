@@ -47,7 +47,7 @@ check() {
   else
     failed=$((failed + 1))
     echo "$1: installation failed"
-    tail -n 30 "$work/$1.log" "$work/$1.out" 2>/dev/null
+    tail -n 8 "$work/$1.log" "$work/$1.out" 2>/dev/null
   fi
 }
 
