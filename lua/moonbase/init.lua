@@ -28,7 +28,6 @@ end
 ---@field threads moonbase.Threads
 ---@field runs moonbase.Runs
 ---@field leases moonbase.Leases
----@field jobs moonbase.Jobs
 ---@field kv moonbase.Kv
 ---@field context moonbase.Context
 local Store = {}
@@ -37,7 +36,6 @@ local PARTS = {
   threads = "moonbase.threads",
   runs = "moonbase.runs",
   leases = "moonbase.leases",
-  jobs = "moonbase.jobs",
   kv = "moonbase.kv",
 }
 
