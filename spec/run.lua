@@ -17,15 +17,12 @@ local core = io.open(folder .. "/moonbase/core.so", "rb")
 if core then
   core:close()
   package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
-  package.cpath = folder .. "/?.so;" .. package.cpath
 end
-package.path = package.path .. ";./?.lua"
 
--- busted would put ./src and ./csrc in front of the path; the report is ours because its last line
--- is added up over all runs of the suite.
-table.insert(arg, 1, "--lpath=")
-table.insert(arg, 1, "--cpath=")
+-- The report is ours because its last line is added up over all runs of the suite.
 table.insert(arg, 1, "--output=spec/support/report.lua")
+table.insert(arg, 2, "--lpath=./?.lua")
+table.insert(arg, 3, "--cpath=" .. folder .. "/?.so")
 
 require "busted.runner"({ standalone = false })
 os.exit(0, true) -- closes the state, so that leak checkers see a clean shutdown
