@@ -43,7 +43,7 @@ NATIVE_TESTS   := $(patsubst spec/native/%.c,$(BUILD)/native/%,$(NATIVE_SOURCES)
 FUZZERS        := $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
 
 LUA_FILES := $(shell find lua spec examples bench -name '*.lua' 2>/dev/null)
-C_FILES   := $(wildcard src/*/*.[ch] spec/*/*.[ch])
+C_FILES   := $(wildcard src/*/*.[ch] spec/*/*.[ch] bench/*.[ch] bench/*/*.[ch])
 LUA_ENV   := LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="$(BUILD)/5.4/?.so;;"
 
 .PHONY: build processes native test demo bench lint lint-lua lint-c asan asan-test valgrind fuzz fuzz-run \
@@ -115,10 +115,17 @@ demo:
 	@$(MAKE) --no-print-directory -s $(LUA54_CORE)
 	@$(LUA_ENV) $(LUA) examples/agent.lua
 
+# ONLY=threads measures one table; several are separated by spaces.
 bench:
 	@scripts/setup bench
-	@$(MAKE) --no-print-directory -s build
-	@$(LUA_ENV) $(LUA) bench/run.lua
+	@$(MAKE) --no-print-directory -s build $(BUILD)/bench/bare
+	@$(LUA_ENV) MOONBASE_BUILD=$(BUILD) LUA=$(LUA) ONLY="$(ONLY)" $(LUA) bench/run.lua
+
+# What moonbase is measured against: the same work in C on the same tables, without moonbase.
+$(BUILD)/bench/bare: $(wildcard bench/*.c bench/*/*.c) bench/bare.h
+	@mkdir -p $(@D)
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $(filter %.c,$^) $(LINK_LIBS)
 
 lint:
 	@scripts/setup check
