@@ -66,14 +66,14 @@ function chain.holder(engine, tip, at)
 end
 
 -- Rows behind the farthest branch are nobody's any more; the rest now belongs to that branch.
-local function hand_over(ctx, segment, heir, erase)
-  local ok, err = erase(ctx, segment, heir.fork)
+local function hand_over(ctx, segment, heir, erase, row)
+  local ok, err = erase(ctx, segment, heir.fork, row)
   if not ok then return nil, err end
   return ctx.engine:run("UPDATE segments SET owner = $owner WHERE id = $id", heir.owner, segment)
 end
 
-local function remove(ctx, segment, erase)
-  local ok, err = erase(ctx, segment, 0)
+local function remove(ctx, segment, erase, row)
+  local ok, err = erase(ctx, segment, 0, row)
   if not ok then return nil, err end
   return ctx.engine:run("DELETE FROM segments WHERE id = $id", segment)
 end
@@ -82,25 +82,24 @@ end
 -- The owner's segments are a run that starts at its tip, for an owner's chain holds all of what
 -- it owns.
 ---@param ctx moonbase.Context
----@param tip integer
----@param owner integer  key of the row that gives up
----@param erase fun(ctx: moonbase.Context, segment: integer, low: integer): any, moonbase.Error?
----  removes the rows of a segment behind position `low`
+---@param row table  the owner: its key and its tip, `segment`
+---@param erase fun(ctx: moonbase.Context, segment: integer, low: integer, row: table)
+---  removes the rows of a segment behind position `low`; gives nil and an error when it fails
 ---@return true|nil
 ---@return moonbase.Error|nil
-function chain.release(ctx, tip, owner, erase)
-  local engine, segment = ctx.engine, tip
+function chain.release(ctx, row, erase)
+  local engine, segment = ctx.engine, row.segment
   while segment do
-    local row, heir, ok, err
-    row, err = engine:row("SELECT parent, owner FROM segments WHERE id = $id", segment)
+    local found, heir, ok, err
+    found, err = engine:row("SELECT parent, owner FROM segments WHERE id = $id", segment)
     if err then return nil, err end
-    if not row or row.owner ~= owner then break end
+    if not found or found.owner ~= row.key then break end
     heir, err = engine:row(HEIR, segment)
     if err then return nil, err end
-    if heir then ok, err = hand_over(ctx, segment, heir, erase)
-    else ok, err = remove(ctx, segment, erase) end
+    if heir then ok, err = hand_over(ctx, segment, heir, erase, row)
+    else ok, err = remove(ctx, segment, erase, row) end
     if not ok then return nil, err end
-    segment = row.parent
+    segment = found.parent
   end
   return true
 end

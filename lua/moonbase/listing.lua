@@ -21,6 +21,8 @@ Listing.__index = Listing
 ---@field filters moonbase.listing.Filter[]
 ---@field keys string[]  the fields of an item that the order's columns become
 ---@field item? fun(row: table): table  makes an item of a row
+---@field split? table  two conditions, one of which holds for each row: no index has all rows in
+---  the list's order, but one for each condition has. `unless` names filters that need no split
 
 ---@param definition table  name, columns, source, order, filters, keys?, item?
 ---@return moonbase.Listing
@@ -70,17 +72,33 @@ local function beyond(listing, texts, step, back)
   end
 end
 
-local function where(texts)
-  return #texts > 0 and " WHERE " .. table.concat(texts, " AND ") or ""
+local function where(texts, condition)
+  local text = table.concat(texts, " AND ")
+  if condition then text = text .. (#texts > 0 and " AND " or "") .. condition end
+  return text ~= "" and " WHERE " .. text or ""
 end
 
-local function statement(listing, texts, step, back)
+-- The engine merges the two orders as it reads them.
+local function merged(listing, texts)
+  return listing.select .. where(texts, listing.split[1]) .. " UNION ALL "
+    .. listing.select .. where(texts, listing.split[2])
+end
+
+local function is_split(listing, values)
+  if not listing.split then return false end
+  for _, name in ipairs(listing.split.unless) do
+    if values[name] ~= nil then return false end
+  end
+  return true
+end
+
+local function statement(listing, values, texts, step, back)
   local id = table.concat(texts, "&") .. "#" .. step .. (back and "-" or "+")
   local sql = listing.statements[id]
   if not sql then
     beyond(listing, texts, step, back)
-    sql = listing.select .. where(texts) .. order_by(listing, back)
-      .. " LIMIT $count OFFSET $offset"
+    sql = is_split(listing, values) and merged(listing, texts) or listing.select .. where(texts)
+    sql = sql .. order_by(listing, back) .. " LIMIT $count OFFSET $offset"
     listing.statements[id] = sql
   end
   return sql
@@ -102,7 +120,8 @@ function Source:step(step, edge, back, count, offset)
   for i = 1, step do arguments[#arguments + 1] = edge[i] end
   arguments[#arguments + 1] = count
   arguments[#arguments + 1] = offset
-  local rows, err = self.engine:rows(statement(listing, texts, step, back), unpack(arguments))
+  local rows, err = self.engine:rows(statement(listing, self.values, texts, step, back),
+    unpack(arguments))
   if not rows then return nil, err end
   return listing.item and to_items(rows, listing.item) or rows
 end

@@ -195,7 +195,7 @@ end
 ---@param given moonbase.Message
 ---@return moonbase.Message
 function message.without_id(given)
-  local copy = {}
+  local copy = { id = nil, role = nil, content = nil } -- room for what every message has
   for key, value in next, given do copy[key] = value end
   copy.id = nil
   return copy

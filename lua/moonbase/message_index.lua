@@ -1,8 +1,9 @@
 --- The full-text index of messages.
--- Indexing inside every append was measured at 40 % of a durable append. So an append only notes
--- which messages are new; the one that brings the backlog to BACKLOG messages indexes them all,
--- which costs a fraction of that each, and so does a search that may write. A search that may not
--- indexes what is left into a memory of its own: what it finds never depends on the backlog.
+-- Indexing inside every append was measured at 40 % of a durable append. So an append leaves the
+-- tail of its log for later, and notes that once; the append that makes the tail too long indexes
+-- it, which costs a fraction of that for each message, and so does a search that may write. A
+-- search that may not indexes the tails into a memory of its own: what it finds never depends on
+-- how far the index has come.
 
 local core = require "moonbase.core"
 local message = require "moonbase.message"
@@ -10,17 +11,16 @@ local words = require "moonbase.words"
 
 local message_index = {}
 
-local BACKLOG = 1000
+local TAIL = 400  -- messages of one thread that wait, at most
+local TAILS = 50  -- threads whose messages wait, at most
 local CHUNK = 200 -- messages held in memory at once
 
-local NOTE = [[
-  INSERT INTO message_backlog (n, scope, key, length)
-  SELECT coalesce(max(n), 0) + $length, $scope, ($segment << 32) + $first, $length
-  FROM message_backlog
-  RETURNING n]]
-
-local NOTED = [[
-  SELECT scope, key >> 32 AS segment, (key & 4294967295) - 1 AS low, length FROM message_backlog]]
+local WAITING = [[
+  SELECT t.key, t.scope, b.segment, t.indexed AS low, t.count AS high
+  FROM message_backlog b
+    JOIN segments s ON s.id = b.segment
+    JOIN threads t ON t.key = s.owner
+  ORDER BY b.segment]]
 
 local CHUNK_OF = [[
   SELECT key & 4294967295 AS seq, body AS "message(json)" FROM messages
@@ -83,29 +83,6 @@ local function drop(target, segment, seq, tag, text)
   return target:run(DROP, segment, seq, tag, text)
 end
 
-local function by_key(a, b)
-  if a.segment ~= b.segment then return a.segment < b.segment end
-  return a.low < b.low
-end
-
--- The ranges of the backlog in the order of their keys, those that touch joined.
-local function backlog(engine)
-  local noted, err = engine:rows(NOTED)
-  if not noted then return nil, err end
-  table.sort(noted, by_key)
-  local ranges, last = {}, nil
-  for _, range in ipairs(noted) do
-    range.high = range.low + range.length
-    if last and last.segment == range.segment and last.high == range.low then
-      last.high = range.high
-    else
-      ranges[#ranges + 1] = range
-      last = range
-    end
-  end
-  return ranges
-end
-
 -- Indexes ranges of `source`'s messages into `target`.
 local function index_ranges(source, target, ranges)
   for _, range in ipairs(ranges) do
@@ -115,60 +92,93 @@ local function index_ranges(source, target, ranges)
   return true
 end
 
---- Indexes the whole backlog. Inside a write.
+-- Brings the index to the end of one thread's log.
+local function index_tail(ctx, tail)
+  local engine = ctx.engine
+  local ok, err = each_text(engine, tail.scope, tail, add, engine)
+  if ok then
+    ok, err = engine:run("UPDATE threads SET indexed = count WHERE key = $key", tail.key)
+  end
+  if not ok then return nil, err end
+  return engine:run("DELETE FROM message_backlog WHERE segment = $segment", tail.segment)
+end
+
+--- Indexes all that waits. Inside a write.
 ---@param ctx moonbase.Context
 ---@return true|nil
 ---@return moonbase.Error|nil
 function message_index.flush(ctx)
-  local engine = ctx.engine
-  local ranges, err = backlog(engine)
-  if not ranges then return nil, err end
-  local ok
-  ok, err = index_ranges(engine, engine, ranges)
-  if not ok then return nil, err end
-  ok, err = engine:run("DELETE FROM message_backlog")
-  if not ok then return nil, err end
+  local tails, err = ctx.engine:rows(WAITING)
+  if not tails then return nil, err end
+  for _, tail in ipairs(tails) do
+    local ok
+    ok, err = index_tail(ctx, tail)
+    if not ok then return nil, err end
+  end
   return true
 end
 
---- Takes note of new messages. Inside the write that appended them.
+local function note_tail(ctx, row)
+  local engine = ctx.engine
+  local waiting, err = engine:value("SELECT count(*) FROM message_backlog")
+  if not waiting then return nil, err end
+  local ok
+  ok, err = engine:run("INSERT INTO message_backlog (segment) VALUES ($segment)", row.segment)
+  if not ok then return nil, err end
+  if waiting + 1 < TAILS then return true end
+  ok, err = message_index.flush(ctx)
+  if ok then row.indexed = row.count end
+  return ok, err
+end
+
+--- Takes note of messages behind number `before`, the last ones of a log. Inside the write that
+--- appended them, when the thread's count is up to date.
 ---@param ctx moonbase.Context
----@param segment integer
----@param first integer   seq of the first one
----@param length integer  how many there are
----@return true|nil
+---@param row moonbase.ThreadRow
+---@param before integer
+---@return any ok
 ---@return moonbase.Error|nil
-function message_index.note(ctx, segment, first, length)
+function message_index.note(ctx, row, before)
+  if row.indexed == before then
+    local ok, err = note_tail(ctx, row)
+    if not ok then return nil, err end
+  end
+  if row.count - row.indexed < TAIL then return true end
   local scope, err = ctx:write_scope()
   if not scope then return nil, err end
-  local n
-  n, err = ctx.engine:value(NOTE, length, scope, segment, first)
-  if not n then return nil, err end
-  if n >= BACKLOG then return message_index.flush(ctx) end
-  return true
+  local tail = { key = row.key, scope = scope, segment = row.segment, low = row.indexed,
+    high = row.count }
+  row.indexed = row.count
+  return index_tail(ctx, tail)
+end
+
+-- The tip's messages behind number row.indexed were never indexed, and those up to `low` stay.
+local function forget_tip(ctx, scope, low, row)
+  local engine, segment = ctx.engine, row.segment
+  local ok, err = each_text(engine, scope, { segment = segment, low = low, high = row.indexed },
+    drop, engine)
+  if ok then
+    ok, err = each_text(engine, scope, { segment = segment, low = row.indexed, high = low }, add,
+      engine)
+  end
+  if not ok then return nil, err end
+  return engine:run("DELETE FROM message_backlog WHERE segment = $segment", segment)
 end
 
 --- Takes the messages of a segment behind position `low` out of the index. Inside the write that
---- is about to delete them.
+--- is about to delete them and to take the segment from the thread.
 ---@param ctx moonbase.Context
 ---@param segment integer
 ---@param low integer
----@return true|nil
+---@param row moonbase.ThreadRow  the thread that owned the segment
+---@return any ok
 ---@return moonbase.Error|nil
-function message_index.forget(ctx, segment, low)
-  local engine = ctx.engine
+function message_index.forget(ctx, segment, low, row)
   local scope, err = ctx:write_scope()
   if not scope then return nil, err end
-  -- The backlog is indexed all at once, so what it holds of a segment is the segment's end.
-  local unindexed, ok
-  unindexed, err = engine:value(
-    "SELECT min(key) & 4294967295 FROM message_backlog WHERE key >> 32 = $segment", segment)
-  if err then return nil, err end
-  local high = unindexed and unindexed - 1 or 4294967295
-  ok, err = each_text(engine, scope, { segment = segment, low = low, high = high }, drop, engine)
-  if not ok then return nil, err end
-  return engine:run("DELETE FROM message_backlog WHERE key >> 32 = $segment"
-    .. " AND key > ($segment << 32) + $low", segment, low)
+  if segment == row.segment then return forget_tip(ctx, scope, low, row) end
+  return each_text(ctx.engine, scope, { segment = segment, low = low, high = 4294967295 }, drop,
+    ctx.engine)
 end
 
 ---@class moonbase.MessageHit
@@ -195,7 +205,7 @@ local function best_hits(engine, match, count, ranges)
   return found
 end
 
--- An index of the backlog in a database of its own, in memory: it needs no lock of the file.
+-- An index of some tails in a database of its own, in memory: it needs no lock of the file.
 local function index_apart(engine, ranges)
   local memory, err = core.open(":memory:", {})
   if not memory then return nil, err end
@@ -207,14 +217,14 @@ local function index_apart(engine, ranges)
   return memory
 end
 
-local function backlog_hits(engine, match, count, ranges)
-  local waiting, err = backlog(engine)
-  if not waiting then return nil, err end
-  if #waiting == 0 then return {} end
-  local memory
-  memory, err = index_apart(engine, waiting)
+-- Hits among what the index does not hold yet.
+local function tail_hits(engine, match, count, ranges)
+  local tails, err = engine:rows(WAITING)
+  if not tails then return nil, err end
+  if #tails == 0 then return {} end
+  local memory, hits
+  memory, err = index_apart(engine, tails)
   if not memory then return nil, err end
-  local hits
   hits, err = best_hits(memory, match, count, ranges)
   memory:close()
   return hits, err
@@ -234,7 +244,7 @@ function message_index.search(ctx, list, count, ranges)
   local hits, more
   hits, err = best_hits(ctx.engine, match, count, ranges)
   if not hits then return nil, err end
-  more, err = backlog_hits(ctx.engine, match, count, ranges)
+  more, err = tail_hits(ctx.engine, match, count, ranges)
   if not more then return nil, err end
   for _, hit in ipairs(more) do hits[#hits + 1] = hit end
   table.sort(hits, by_score)
@@ -243,7 +253,7 @@ function message_index.search(ctx, list, count, ranges)
 end
 
 local function waiting(engine)
-  return engine:value("SELECT max(n) FROM message_backlog") ~= nil
+  return engine:value("SELECT segment FROM message_backlog LIMIT 1") ~= nil
 end
 
 -- Indexes in a transaction that does not wait for its turn.
@@ -256,7 +266,7 @@ local function flush_at_once(ctx)
   if not ok then error(done, 0) end
 end
 
---- Indexes the backlog before a search, if that can be done at once: a search is a read, and must
+--- Indexes what waits before a search, if that can be done at once: a search is a read, and must
 --- not wait for a writer. What is left for whatever reason, `search` takes care of.
 ---@param ctx moonbase.Context
 function message_index.catch_up(ctx)

@@ -17,7 +17,12 @@ local message_log = {}
 
 local null = core.null
 
--- The second form takes a body that is JSON already, so that nothing is lost on the way.
+-- Most messages are plain: the columns that only others need stay out of their way. The last
+-- form takes a body that is JSON already, so that nothing is lost on the way.
+local INSERT_PLAIN = [[
+  INSERT INTO messages (key, created_at, internal, id, body)
+  VALUES (($segment << 32) + $seq, $created_at, 0, $id, $message(json))
+  ON CONFLICT DO NOTHING]]
 local INSERT = [[
   INSERT INTO messages (key, created_at, internal, step, fold_from, fold_to, id, run, body)
   VALUES (($segment << 32) + $seq, $created_at, $internal, $step, $fold_from, $fold_to, $id, $run,
@@ -30,6 +35,7 @@ local ADVANCE = "UPDATE threads SET count = $count, updated_at = $now WHERE key 
 --- Messages made ready to be written.
 ---@class moonbase.MessageBatch
 ---@field records moonbase.MessageRecord[]  seq still to be given, ids not yet in the messages
+---@field thread string
 ---@field name string       the argument they came from, for errors
 ---@field given boolean     the caller gave some of the ids
 ---@field bodies? string[]  the messages' JSON, when they were stored before
@@ -40,9 +46,7 @@ local function path_of(batch, i, field)
   return batch.name .. "[" .. place .. "]" .. (field or "")
 end
 
-local function prepare_id(ctx, batch, given, i, seen)
-  local id = given.id
-  if id == nil or id == null then return check.id("new_id", ctx:new_id()) end
+local function given_id(batch, id, i, seen)
   local ok, err = check.document_id(path_of(batch, i, ".id"), id)
   if not ok then return nil, err end
   if seen[id] then
@@ -52,15 +56,25 @@ local function prepare_id(ctx, batch, given, i, seen)
   return id
 end
 
-local function prepare_one(ctx, batch, given, i, thread, now, seen)
+-- Ids of the core's own making need no check, and it would cost as much as making them.
+local function new_id(ctx, now)
+  local id = ctx.make_id(now)
+  if ctx.make_id == core.uuid7 then return id end
+  return check.id("new_id", id)
+end
+
+local function prepare_one(ctx, batch, given, i, now, seen)
+  local run, step, id, err
   if not message.is_plain(given) then
     local ok, failure = message.check(given, path_of(batch, i))
     if not ok then return nil, failure end
+    run, step = message.origin(given)
   end
-  local id, err = prepare_id(ctx, batch, given, i, seen)
+  id = given.id
+  if id == nil or id == null then id, err = new_id(ctx, now)
+  else id, err = given_id(batch, id, i, seen) end
   if not id then return nil, err end
-  local run, step = message.origin(given)
-  return { seq = 0, id = id, thread = thread, run = run, step = step, created_at = now,
+  return { seq = 0, id = id, thread = batch.thread, run = run, step = step, created_at = now,
     message = message.without_id(given) }
 end
 
@@ -74,9 +88,9 @@ end
 function message_log.prepare(ctx, thread, messages, name)
   local count, now = check.array(name, messages), ctx:now()
   local records, seen = {}, {}
-  local batch = { records = records, name = name, given = false }
+  local batch = { records = records, thread = thread, name = name, given = false }
   for i = 1, count do
-    local record, err = prepare_one(ctx, batch, messages[i], i, thread, now, seen)
+    local record, err = prepare_one(ctx, batch, messages[i], i, now, seen)
     if not record then return nil, err end
     records[i] = record
   end
@@ -111,7 +125,8 @@ function message_log.place_error(err, batch, i)
   return nil, err
 end
 
-local function insert(ctx, row, batch, i)
+-- The columns that a message with metadata or a visibility needs, or one stored before.
+local function insert_full(ctx, row, batch, i)
   local record = batch.records[i]
   local body, sql = record.message, INSERT_VALUE
   if batch.bodies then body, sql = batch.bodies[i], INSERT_TEXT end
@@ -120,8 +135,20 @@ local function insert(ctx, row, batch, i)
     return errors.invalid(path_of(batch, i, ".metadata.compaction.to_seq"),
       "must lie before the message itself, which is number " .. record.seq)
   end
-  local changes, err = ctx.engine:run(sql, row.segment, record.seq, record.created_at,
+  return ctx.engine:run(sql, row.segment, record.seq, record.created_at,
     record.message.visibility == "internal", record.step, from, to, record.id, record.run, body)
+end
+
+local function insert(ctx, row, batch, i)
+  local record = batch.records[i]
+  local body = record.message
+  local changes, err
+  if body.metadata == nil and body.visibility == nil and not batch.bodies then
+    changes, err = ctx.engine:run(INSERT_PLAIN, row.segment, record.seq, record.created_at,
+      record.id, body)
+  else
+    changes, err = insert_full(ctx, row, batch, i)
+  end
   if changes == 1 then return true end
   if err then return message_log.place_error(err, batch, i) end
   return refuse_insert(ctx, row, batch, i)
@@ -160,7 +187,7 @@ function message_log.extend(ctx, row, batch)
   row.count = before + #records
   local ok, err = ctx.engine:run(ADVANCE, row.count, records[1].created_at, row.key)
   if not ok then return nil, err end
-  ok, err = message_index.note(ctx, row.segment, before + 1, #records)
+  ok, err = message_index.note(ctx, row, before)
   if not ok then return nil, err end
   return records
 end
@@ -187,7 +214,8 @@ end
 -- Puts the stored records in the places of those that were committed before; gives a batch of
 -- the others.
 local function split_known(ctx, row, batch)
-  local fresh = { records = {}, name = batch.name, given = batch.given, places = {} }
+  local fresh = { records = {}, places = {}, thread = batch.thread, name = batch.name,
+    given = batch.given }
   for i, record in ipairs(batch.records) do
     local stored, err = message_reader.by_id(ctx, record.thread, row, record.id)
     if err then return nil, err end
@@ -234,8 +262,8 @@ function message_log.append(ctx, thread, batch, expected, idempotent)
 end
 
 -- Removes the messages of a segment behind position `low`.
-local function erase(ctx, segment, low)
-  local ok, err = message_index.forget(ctx, segment, low)
+local function erase(ctx, segment, low, row)
+  local ok, err = message_index.forget(ctx, segment, low, row)
   if not ok then return nil, err end
   return ctx.engine:run("DELETE FROM messages WHERE key > ($segment << 32) + $low"
     .. " AND key <= ($segment << 32) + 4294967295", segment, low)
@@ -247,7 +275,7 @@ end
 ---@return true|nil
 ---@return moonbase.Error|nil
 function message_log.release(ctx, row)
-  return chain.release(ctx, row.segment, row.key, erase)
+  return chain.release(ctx, row, erase)
 end
 
 --- Empties a thread's log; seqs start again at 1. Inside a write.

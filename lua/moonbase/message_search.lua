@@ -107,7 +107,8 @@ end
 local function in_resource(ctx, list, query, limit)
   local by_segment, err = ranges_by_segment(ctx, query.resource)
   if not by_segment then return nil, err end
-  local wanted, found = limit * 4, {}
+  local wanted = limit * 4
+  local found
   repeat
     local hits, failure = message_index.search(ctx, list, wanted)
     if not hits then return nil, failure end

@@ -102,7 +102,7 @@ end
 ---@return moonbase.PendingRecord[]|nil
 ---@return moonbase.Error|nil  `invalid`, `serialization`
 function pending.enqueue(ctx, thread, batch, mode)
-  local row, err = thread_rows.ensure(ctx, thread)
+  local row, err = thread_rows.ensure_queue(ctx, thread)
   if not row then return nil, err end
   local ordinal
   ordinal, err = next_ordinal(ctx, row)
@@ -127,7 +127,7 @@ end
 ---@return moonbase.PendingRecord[]|nil
 ---@return string|moonbase.Error revision
 function pending.list(ctx, thread)
-  local row, err = thread_rows.find(ctx, thread)
+  local row, err = thread_rows.find_queue(ctx, thread)
   if err then return nil, err end
   if not row then return {}, pending.revision(nil) end
   local entries
@@ -154,7 +154,7 @@ end
 
 -- The thread's row, one of its queue's entries, and the entry's position.
 local function find_entry(ctx, thread, id, expected)
-  local row, err = thread_rows.find(ctx, thread)
+  local row, err = thread_rows.find_queue(ctx, thread)
   if err then return nil, err end
   if not row then return absent(ctx, nil, id) end
   local entry, position
@@ -243,7 +243,7 @@ end
 ---@return moonbase.PendingRecord[]|nil
 ---@return string|moonbase.Error revision
 function pending.reorder(ctx, thread, ids, expected)
-  local row, err = thread_rows.find(ctx, thread)
+  local row, err = thread_rows.find_queue(ctx, thread)
   if err then return nil, err end
   local actual = pending.revision(row)
   if expected and expected ~= actual then return conflict(expected, actual) end
@@ -277,7 +277,7 @@ end
 
 -- Reads selected entries as a batch for the log. Their JSON goes there untouched.
 local function read_batch(ctx, thread, row, ids)
-  local batch = { records = {}, bodies = {}, name = "pending", given = true }
+  local batch = { records = {}, bodies = {}, thread = thread, name = "pending", given = true }
   local now = ctx:now()
   for i, id in ipairs(ids) do
     local entry, err = ctx.engine:row([[
@@ -312,7 +312,7 @@ end
 --- Moves the entries that are due into the log. Inside a write.
 ---@param ctx moonbase.Context
 ---@param thread string
----@param row moonbase.ThreadRow
+---@param row moonbase.ThreadRow  with its queue
 ---@param options table  boundary; run: the id of the one that asks; expected_ids
 ---@return moonbase.MessageRecord[]|nil
 ---@return moonbase.Error|nil  `conflict`, `invalid`

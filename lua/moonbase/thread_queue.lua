@@ -160,10 +160,11 @@ end
 
 -- A missing thread has nothing to freeze; it is made for the run's sake only.
 local function find_or_make(ctx, id, run)
-  if run then return thread_rows.ensure(ctx, id) end
-  local row, err = thread_rows.find(ctx, id)
+  if run then return thread_rows.ensure_queue(ctx, id) end
+  local row, err = thread_rows.find_queue(ctx, id)
   if err then return nil, err end
-  return row or { key = 0, count = 0, segment = 0, inherited = 0, queued = 0, queue_revision = 0 }
+  return row or { key = 0, count = 0, segment = 0, inherited = 0, indexed = 0, queued = 0,
+    queue_revision = 0 }
 end
 
 local function freeze(ctx, id, options, run)

@@ -11,18 +11,23 @@ local thread_rows = {}
 ---@field count integer      committed messages
 ---@field segment integer    the tip of its chain
 ---@field inherited integer  messages that lie in other segments
----@field queued integer     pending messages
----@field queue_revision integer
+---@field indexed integer    messages up to here are in the text index
+---@field queued? integer    pending messages; from `find_queue`
+---@field queue_revision? integer
 
 local FIND = [[
-  SELECT key, count, segment, inherited, queued, queue_revision FROM threads
+  SELECT key, count, segment, inherited, indexed FROM threads
+  WHERE scope = $scope AND id = $id]]
+
+local FIND_QUEUE = [[
+  SELECT key, count, segment, inherited, indexed, queued, queue_revision FROM threads
   WHERE scope = $scope AND id = $id]]
 
 local INSERT = [[
   INSERT INTO threads (scope, id, resource, parent, title, custom, created_at, updated_at,
-    count, inherited)
+    count, inherited, indexed)
   VALUES ($scope, $id, $resource, $parent, $title, $custom(json), $created_at, $now,
-    $count, $inherited)
+    $count, $count, $count)
   RETURNING key]]
 
 --- A thread's row, nil when there is none.
@@ -34,6 +39,17 @@ function thread_rows.find(ctx, id)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
   return ctx.engine:row(FIND, scope, id)
+end
+
+--- A thread's row with what is known of its queue, nil when there is none.
+---@param ctx moonbase.Context
+---@param id string
+---@return moonbase.ThreadRow|nil
+---@return moonbase.Error|nil
+function thread_rows.find_queue(ctx, id)
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  return ctx.engine:row(FIND_QUEUE, scope, id)
 end
 
 -- Opens the tip of a new thread, behind position `inherited` of segment `parent`.
@@ -58,12 +74,12 @@ function thread_rows.insert(ctx, fields, base)
   local now, count = ctx:now(), base and base.count or 0
   local key, segment
   key, err = ctx.engine:value(INSERT, scope, fields.id, fields.resource, fields.parent,
-    fields.title, fields.custom, fields.created_at or now, now, count, count)
+    fields.title, fields.custom, fields.created_at or now, now, count)
   if not key then return nil, err end
   segment, err = open_tip(ctx, key, base and base.segment, count)
   if not segment then return nil, err end
-  return { key = key, count = count, segment = segment, inherited = count, queued = 0,
-    queue_revision = 0 }
+  return { key = key, count = count, segment = segment, inherited = count, indexed = count,
+    queued = 0, queue_revision = 0 }
 end
 
 --- A thread's row, made when there is none. Inside a write.
@@ -77,13 +93,15 @@ function thread_rows.ensure(ctx, id)
   return thread_rows.insert(ctx, { id = id })
 end
 
---- Moves a thread to the front of the lists. Inside a write.
+--- As `ensure`, with what is known of the queue.
 ---@param ctx moonbase.Context
----@param key integer
----@return integer|nil
+---@param id string
+---@return moonbase.ThreadRow|nil
 ---@return moonbase.Error|nil
-function thread_rows.touch(ctx, key)
-  return ctx.engine:run("UPDATE threads SET updated_at = $now WHERE key = $key", ctx:now(), key)
+function thread_rows.ensure_queue(ctx, id)
+  local row, err = thread_rows.find_queue(ctx, id)
+  if row or err then return row, err end
+  return thread_rows.insert(ctx, { id = id })
 end
 
 --- Gives a thread an empty chain of its own. Inside a write, after its chain was released.
@@ -95,11 +113,10 @@ function thread_rows.restart(ctx, row)
   local segment, err = open_tip(ctx, row.key, nil, 0)
   if not segment then return nil, err end
   local ok
-  ok, err = ctx.engine:run(
-    "UPDATE threads SET count = 0, inherited = 0, updated_at = $now WHERE key = $key",
-    ctx:now(), row.key)
+  ok, err = ctx.engine:run("UPDATE threads SET count = 0, inherited = 0, indexed = 0,"
+    .. " updated_at = $now WHERE key = $key", ctx:now(), row.key)
   if not ok then return nil, err end
-  row.segment, row.count, row.inherited = segment, 0, 0
+  row.segment, row.count, row.inherited, row.indexed = segment, 0, 0, 0
   return true
 end
 

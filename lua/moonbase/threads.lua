@@ -132,6 +132,7 @@ local LIST = Listing.new {
     { "scope", "scope = $scope" }, { "resource", "resource = $resource" },
     { "parent", "parent = $parent" }, { "root", "parent IS NULL" },
   },
+  split = { "parent IS NULL", "parent IS NOT NULL", unless = { "resource", "parent", "root" } },
 }
 
 --- Threads, the one with the latest activity first, then by id.

@@ -12,6 +12,7 @@ return {
       updated_at       INTEGER NOT NULL,
       segment          INTEGER NOT NULL DEFAULT 0, -- the tip, see segments
       inherited        INTEGER NOT NULL DEFAULT 0, -- messages that lie in other segments
+      indexed          INTEGER NOT NULL DEFAULT 0, -- messages up to here are in the text index
       created_at       INTEGER NOT NULL,
       queued           INTEGER NOT NULL DEFAULT 0, -- pending messages
       queue_revision   INTEGER NOT NULL DEFAULT 0, -- grows with every change of the queue
@@ -27,8 +28,11 @@ return {
       UNIQUE (scope, id)
     ) STRICT;
 
-    CREATE INDEX threads_recent   ON threads (scope, updated_at DESC, id);
+    -- Each message moves its thread to the front, so a thread stands in as few orders as can be:
+    -- the list of all threads merges those with and those without a parent.
     CREATE INDEX threads_roots    ON threads (scope, updated_at DESC, id) WHERE parent IS NULL;
+    CREATE INDEX threads_below    ON threads (scope, updated_at DESC, id)
+      WHERE parent IS NOT NULL;
     CREATE INDEX threads_parent   ON threads (scope, parent, updated_at DESC, id)
       WHERE parent IS NOT NULL;
     CREATE INDEX threads_resource ON threads (scope, resource, updated_at DESC, id)
@@ -59,12 +63,9 @@ return {
     CREATE INDEX messages_internal ON messages (key >> 32, key) WHERE internal = 1;
     CREATE INDEX messages_folds    ON messages (key >> 32, key) WHERE fold_to IS NOT NULL;
 
-    -- Ranges of messages that the text index does not hold yet; `n` counts messages.
+    -- The tips whose last messages the text index does not hold yet; see threads.indexed.
     CREATE TABLE message_backlog (
-      n      INTEGER PRIMARY KEY,
-      scope  INTEGER NOT NULL,
-      key    INTEGER NOT NULL, -- of the first message
-      length INTEGER NOT NULL
+      segment INTEGER PRIMARY KEY
     ) STRICT;
 
     CREATE VIRTUAL TABLE message_text USING fts5 (
