@@ -202,6 +202,19 @@ describe("kv", function()
       assert.are.equal("user/ann/:aa user/ann/:b", names(page))
     end)
 
+    it("leads back from a page that has become empty", function()
+      local page = kv:search("user/ann/prefs", { limit = 2 })
+      kv:delete("user/ann/prefs/ui", "a")
+      kv:delete("user/ann/prefs/ui", "b")
+      page = kv:search("user/ann/prefs", { limit = 3, cursor = page.next_cursor })
+      assert.are.equal("", names(page))
+      assert.is_false(page.has_more)
+      kv:set("user/ann/prefs/a", "a", 1)
+      page = kv:search("user/ann/prefs", { limit = 3, cursor = page.prev_cursor })
+      assert.are.equal("user/ann/prefs:a user/ann/prefs:b user/ann/prefs/a:a", names(page))
+      assert.is_nil(page.prev_cursor)
+    end)
+
     it("has cursors bound to namespace and filter, in whatever order its fields are", function()
       local filter = { ns = { ne = "x" }, any = { { ns = { exists = true } } } }
       local cursor = kv:search("user", { limit = 1, filter = filter }).next_cursor

@@ -18,8 +18,8 @@ local NEXT = {
 local function next_character(character)
   local jump = NEXT[character]
   if jump ~= nil then return jump end
-  local last = #character
-  while last > 1 and byte(character, last) == 191 do last = last - 1 end
+  local last = #character -- to carry past; no first byte is 191
+  while byte(character, last) == 191 do last = last - 1 end
   return character:sub(1, last - 1) .. char(byte(character, last) + 1)
     .. ("\128"):rep(#character - last)
 end
