@@ -81,28 +81,64 @@ static int core_canonical_path(lua_State *L)
     return 1;
 }
 
+// Whether a finalizer may be what is running: the collector is held while one
+// is, so where it runs it is none.
+static bool maybe_finalizing(lua_State *L)
+{
+    return lua_gc(L, LUA_GCISRUNNING, 0) != 1;
+}
+
+bool mbL_connection_check(lua_State *L, mb_connection *c, mb_error *err)
+{
+    if (!mb_connection_owned(c, err))
+        return false;
+    if (mb_connection_in_use(c) && maybe_finalizing(L)) {
+        mb_error_set(err, MB_BUSY, 0, "a finalizer came in the middle of another call");
+        return false;
+    }
+    mb_connection_tidy(c);
+    return true;
+}
+
 static int connection_share(lua_State *L)
 {
     mb_connection *c = check_open(L);
+    mb_error err;
+    if (!mb_connection_owned(c, &err))
+        return mbL_fail(L, &err);
     handle *h = new_handle(L);
     h->connection = mb_connection_retain(c);
     return 1;
 }
 
-// Idempotent, and also the finalizer. In a forked process it is refused.
+static void let_go(handle *h)
+{
+    mb_connection *c = h->connection;
+    h->connection = NULL;
+    if (c != NULL)
+        mb_connection_release(c);
+}
+
+// Idempotent. In a forked process it is refused, and the handle closed.
 static int connection_close(lua_State *L)
 {
     handle *h = luaL_checkudata(L, 1, CONNECTION_TYPE);
-    mb_connection *c = h->connection;
     mb_error err;
-    h->connection = NULL;
-    bool own = c == NULL || mb_connection_check(c, &err);
-    if (c != NULL)
-        mb_connection_release(c);
+    bool own = h->connection == NULL || mbL_connection_check(L, h->connection, &err);
+    if (own || err.code == MB_FORKED)
+        let_go(h);
     if (!own)
         return mbL_fail(L, &err);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+// The finalizer. It may come in the middle of a call through another handle, so
+// it tidies nothing.
+static int connection_gc(lua_State *L)
+{
+    let_go(luaL_checkudata(L, 1, CONNECTION_TYPE));
+    return 0;
 }
 
 static int connection_tostring(lua_State *L)
@@ -124,6 +160,15 @@ typedef struct call {
     mb_error err;              // why the call fails, if it does
 } call;
 
+static bool call_fail_bind(lua_State *L, call *k, mbL_bound bound)
+{
+    if (bound == MBL_MISUSED) {
+        mb_connection_done(k->link);
+        mbL_raise(L, &k->err);
+    }
+    return false;
+}
+
 // Checks argument 1, prepares argument 2, binds the others.
 static bool call_start(lua_State *L, call *k)
 {
@@ -131,27 +176,29 @@ static bool call_start(lua_State *L, call *k)
     k->vm = mbL_vm_get(L);
     k->connection = check_open(L);
     const char *sql = luaL_checklstring(L, 2, &length);
-    if (!mb_connection_check(k->connection, &k->err))
+    if (!mbL_connection_check(L, k->connection, &k->err))
         return false;
     k->statement = mb_connection_prepare(k->connection, L, sql, length, &k->link, &k->err);
-    return k->statement != NULL && mbL_bind(L, k->vm, k->statement, 3, &k->err);
+    if (k->statement == NULL)
+        return false;
+    mbL_bound bound = mbL_bind(L, k->vm, k->statement, 3, &k->err);
+    return bound == MBL_BOUND || call_fail_bind(L, k, bound);
 }
 
 static int call_step(call *k)
 {
     int result = sqlite3_step(k->statement->handle);
-    if (result != SQLITE_ROW && result != SQLITE_DONE) {
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
         mb_sqlite_fail(&k->err, k->link->cache.db, result, "step");
-        if (k->link == &k->connection->writer)
-            mb_connection_failed(k->connection, &k->err);
-    }
     return result;
 }
 
 static int call_fail(lua_State *L, call *k)
 {
-    if (k->statement != NULL)
+    if (k->statement != NULL) {
         mb_connection_done(k->link);
+        mb_connection_failed(k->connection, k->link, &k->err);
+    }
     return mbL_fail(L, &k->err);
 }
 
@@ -239,18 +286,35 @@ static int connection_values(lua_State *L)
 static int connection_exec(lua_State *L)
 {
     mb_connection *c = check_open(L);
+    const char *script = luaL_checkstring(L, 2);
     mb_error err;
-    if (!mb_connection_check(c, &err) || !mb_connection_exec(c, luaL_checkstring(L, 2), &err))
+    if (!mbL_connection_check(L, c, &err) || !mb_connection_exec(c, L, script, &err))
         return mbL_fail(L, &err);
     lua_pushboolean(L, true);
     return 1;
+}
+
+static int nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+// What Lua needs to call the function inside the level, and then `leave`, is had
+// beforehand: a lack of memory between the two would leave the level open.
+static void reserve_calls(lua_State *L)
+{
+    luaL_checkstack(L, 4 * LUA_MINSTACK, NULL);
+    lua_pushcfunction(L, nothing);
+    lua_call(L, 0, 0);
 }
 
 static int connection_enter(lua_State *L)
 {
     mb_connection *c = check_open(L);
     mb_error err;
-    uint64_t serial = mb_connection_check(c, &err) ? mb_enter(c, L, -1, &err) : 0;
+    reserve_calls(L);
+    uint64_t serial = mbL_connection_check(L, c, &err) ? mb_enter(c, L, -1, &err) : 0;
     if (serial == 0)
         return mbL_fail(L, &err);
     lua_pushnumber(L, (lua_Number)serial);
@@ -262,7 +326,8 @@ static int connection_leave(lua_State *L)
     mb_connection *c = check_open(L);
     uint64_t serial = (uint64_t)luaL_checknumber(L, 2);
     mb_error err;
-    if (!mb_connection_check(c, &err) || !mb_leave(c, serial, lua_toboolean(L, 3) != 0, &err))
+    if (!mbL_connection_check(L, c, &err) ||
+        !mb_leave(c, serial, lua_toboolean(L, 3) != 0, &err))
         return mbL_fail(L, &err);
     lua_pushboolean(L, true);
     return 1;
@@ -274,7 +339,7 @@ static int connection_read_begin(lua_State *L)
     mb_connection *c = check_open(L);
     mb_link *link;
     mb_error err;
-    if (!mb_connection_check(c, &err) || !mb_snapshot_open(c, L, &link, &err))
+    if (!mbL_connection_check(L, c, &err) || !mb_snapshot_open(c, L, &link, &err))
         return mbL_fail(L, &err);
     lua_pushinteger(L, link == NULL ? 0 : link == &c->writer ? 1 : 2);
     return 1;
@@ -285,7 +350,7 @@ static int connection_read_end(lua_State *L)
     mb_connection *c = check_open(L);
     lua_Integer which = luaL_checkinteger(L, 2);
     mb_error err;
-    if (!mb_connection_check(c, &err))
+    if (!mbL_connection_check(L, c, &err))
         return mbL_fail(L, &err);
     mb_snapshot_close(which == 0 ? NULL : which == 1 ? &c->writer : &c->reader);
     return 0;
@@ -304,7 +369,7 @@ static int connection_in_transaction(lua_State *L)
 {
     mb_connection *c = check_open(L);
     mb_error err;
-    if (!mb_connection_check(c, &err))
+    if (!mbL_connection_check(L, c, &err))
         return mbL_fail(L, &err);
     lua_pushboolean(L, c->depth > 0 && c->owner == L);
     return 1;
@@ -329,7 +394,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-    { "__gc", connection_close },
+    { "__gc", connection_gc },
     { "__close", connection_close },
     { "__tostring", connection_tostring },
     { NULL, NULL },

@@ -10,6 +10,11 @@ MB_HIDDEN_BEGIN
 // core.open and core.canonical_path.
 extern const luaL_Reg mbL_connection_functions[];
 
+// Where every call from Lua begins: true when the connection may be used by this
+// process, else fills 'err' (MB_FORKED). A finalizer may come in the middle of
+// another call on the same connection; then it is refused (MB_BUSY).
+bool mbL_connection_check(lua_State *L, mb_connection *connection, mb_error *err);
+
 // Creates the metatable; 'vm' is the stack index of the VM's state.
 void mbL_open_connection(lua_State *L, int vm);
 

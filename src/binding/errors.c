@@ -47,16 +47,30 @@ int mbL_raise(lua_State *L, const mb_error *err)
     return lua_error(L);
 }
 
+static void blame(lua_State *L, mb_error *err, int arg, const char *format, va_list args)
+{
+    char why[160];
+    vsnprintf(why, sizeof why, format, args);
+    luaL_where(L, 1);
+    mb_error_set(err, MB_INVALID, 0, "%sbad argument #%d: %s", lua_tostring(L, -1), arg, why);
+    lua_pop(L, 1);
+}
+
+void mbL_blame(lua_State *L, mb_error *err, int arg, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    blame(L, err, arg, format, args);
+    va_end(args);
+}
+
 int mbL_misuse(lua_State *L, int arg, const char *format, ...)
 {
     mb_error err;
-    char why[160];
     va_list args;
     va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
+    blame(L, &err, arg, format, args);
     va_end(args);
-    luaL_where(L, 1);
-    mb_error_set(&err, MB_INVALID, 0, "%sbad argument #%d: %s", lua_tostring(L, -1), arg, why);
     return mbL_raise(L, &err);
 }
 

@@ -20,6 +20,9 @@ int mbL_fail(lua_State *L, const mb_error *err);
 // Raises 'err'; does not return.
 int mbL_raise(lua_State *L, const mb_error *err);
 
+// Fills 'err' with a programmer's mistake with argument number 'arg'.
+void mbL_blame(lua_State *L, mb_error *err, int arg, const char *format, ...) MB_PRINTF(4, 5);
+
 // Raises the error of a programmer's mistake with argument number 'arg'.
 int mbL_misuse(lua_State *L, int arg, const char *format, ...) MB_PRINTF(3, 4);
 

@@ -32,13 +32,18 @@ static int bind_json(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int a
     return SQLITE_ERROR;
 }
 
-static int bind_number(lua_State *L, mb_statement *s, int index, int arg)
+// What a parameter is bound to that takes no value of this kind.
+enum { MISUSED = -1 };
+
+static int bind_number(lua_State *L, mb_statement *s, int index, int arg, mb_error *err)
 {
     if (lua_isinteger(L, arg))
         return sqlite3_bind_int64(s->handle, index, (sqlite3_int64)lua_tointeger(L, arg));
     double value = (double)lua_tonumber(L, arg);
-    if (!isfinite(value))
-        return mbL_misuse(L, arg, "a number that is not finite cannot be stored");
+    if (!isfinite(value)) {
+        mbL_blame(L, err, arg, "a number that is not finite cannot be stored");
+        return MISUSED;
+    }
 #if LUA_VERSION_NUM < 503
     if (value == floor(value) && fabs(value) <= EXACT_DOUBLE)
         return sqlite3_bind_int64(s->handle, index, (sqlite3_int64)value);
@@ -55,13 +60,13 @@ static int bind_string(lua_State *L, mb_statement *s, int index, int arg)
     return sqlite3_bind_text64(s->handle, index, text, length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int bind_plain(lua_State *L, mb_statement *s, int index, int arg)
+static int bind_plain(lua_State *L, mb_statement *s, int index, int arg, mb_error *err)
 {
     switch (lua_type(L, arg)) {
     case LUA_TBOOLEAN:
         return sqlite3_bind_int(s->handle, index, lua_toboolean(L, arg));
     case LUA_TNUMBER:
-        return bind_number(L, s, index, arg);
+        return bind_number(L, s, index, arg, err);
     case LUA_TSTRING:
         return bind_string(L, s, index, arg);
     case LUA_TLIGHTUSERDATA:
@@ -71,7 +76,8 @@ static int bind_plain(lua_State *L, mb_statement *s, int index, int arg)
     default:
         break;
     }
-    return mbL_misuse(L, arg, "a %s cannot be stored", luaL_typename(L, arg));
+    mbL_blame(L, err, arg, "a %s cannot be stored", luaL_typename(L, arg));
+    return MISUSED;
 }
 
 static int bind_one(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg,
@@ -81,15 +87,17 @@ static int bind_one(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int ar
         return sqlite3_bind_null(s->handle, index);
     if (s->parameters[index - 1].kind == MB_JSON)
         return bind_json(L, vm, s, index, arg, err);
-    return bind_plain(L, s, index, arg);
+    return bind_plain(L, s, index, arg, err);
 }
 
-bool mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *err)
+mbL_bound mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *err)
 {
     int given = lua_gettop(L) - first + 1;
-    if (given != s->parameter_count)
-        mbL_misuse(L, first, "the statement takes %d values, got %d: %.80s", s->parameter_count,
-                   given, s->sql);
+    if (given != s->parameter_count) {
+        mbL_blame(L, err, first, "the statement takes %d values, got %d: %.80s",
+                  s->parameter_count, given, s->sql);
+        return MBL_MISUSED;
+    }
     for (int i = 0; i < given; i++) {
         err->code = MB_OK;
         int result = bind_one(L, vm, s, i + 1, first + i, err);
@@ -97,9 +105,9 @@ bool mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *er
             continue;
         if (err->code == MB_OK)
             mb_sqlite_fail(err, NULL, result, "bind");
-        return false;
+        return result == MISUSED ? MBL_MISUSED : MBL_FAILED;
     }
-    return true;
+    return MBL_BOUND;
 }
 
 static void push_integer(lua_State *L, sqlite3_int64 value)

@@ -7,12 +7,18 @@
 
 MB_HIDDEN_BEGIN
 
+// What became of an attempt to bind arguments.
+typedef enum mbL_bound {
+    MBL_BOUND,  // the statement can be stepped
+    MBL_FAILED, // a document cannot be stored; its field: the parameter's name, then the path
+    MBL_MISUSED // their number or a type is wrong, which is to be raised
+} mbL_bound;
+
 // Binds the arguments from stack index 'first' on to the parameters of 's', in
-// order. Raises when their number or a type is wrong; false with 'err' filled
-// when a document cannot be stored (field: the parameter's name and the path
-// below it). The bound strings must stay on the stack until the statement is
-// done.
-bool mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *err);
+// order; fills 'err' unless they are bound. Raises nothing but Lua's memory
+// error, so that the caller can put the statement down first. The bound strings
+// must stay on the stack until the statement is done.
+mbL_bound mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *err);
 
 // Pushes column 'column' of the present row. False with 'err' filled, nothing
 // pushed, when it holds a document that cannot be read.

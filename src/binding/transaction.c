@@ -1,5 +1,6 @@
 #include "binding/transaction.h"
 
+#include "binding/connection.h"
 #include "binding/errors.h"
 #include "binding/types.h"
 #include "storage/transaction.h"
@@ -54,7 +55,7 @@ int mbL_transaction_begin(lua_State *L, mb_connection *c, int timeout, bool mana
 {
     mb_error err;
     transaction *t = new_transaction(L, c, managed);
-    if (mb_connection_check(c, &err))
+    if (mbL_connection_check(L, c, &err))
         t->serial = mb_enter(c, L, timeout, &err);
     if (t->serial == 0) {
         let_go(t);
@@ -83,7 +84,7 @@ static transaction *check_active(lua_State *L)
 {
     transaction *t = check(L);
     mb_error err;
-    if (t->connection != NULL && !mb_connection_check(t->connection, &err))
+    if (t->connection != NULL && !mbL_connection_check(L, t->connection, &err))
         mbL_raise(L, &err);
     refresh(t);
     if (t->status != ACTIVE)
@@ -165,7 +166,7 @@ static int transaction_close(lua_State *L)
 {
     transaction *t = check(L);
     mb_error err;
-    if (t->connection != NULL && mb_connection_check(t->connection, &err))
+    if (t->connection != NULL && mbL_connection_check(L, t->connection, &err))
         refresh(t);
     transaction_gc(L);
     return 0;

@@ -149,27 +149,29 @@ void mb_connection_done(mb_link *link)
     link->active = NULL;
 }
 
-static void tidy_abandoned(mb_connection *c)
+bool mb_connection_owned(const mb_connection *c, mb_error *err)
 {
-    mb_error ignored;
-    uint64_t serial = c->abandoned;
-    c->abandoned = 0;
-    mb_leave(c, serial, false, &ignored);
+    if (c->pid == (long)getpid())
+        return true;
+    mb_error_set(err, MB_FORKED, 0, "'%s' was opened by process %ld; open it again in this one",
+                 c->path, c->pid);
+    return false;
 }
 
-bool mb_connection_check(mb_connection *c, mb_error *err)
+bool mb_connection_in_use(const mb_connection *c)
 {
-    if (c->pid != (long)getpid()) {
-        mb_error_set(err, MB_FORKED, 0,
-                     "'%s' was opened by process %ld; open it again in this one", c->path,
-                     c->pid);
-        return false;
-    }
+    return c->writer.active != NULL || c->reader.active != NULL;
+}
+
+void mb_connection_tidy(mb_connection *c)
+{
+    mb_error ignored;
+    uint64_t abandoned = c->abandoned;
     mb_connection_done(&c->writer);
     mb_connection_done(&c->reader);
-    if (c->abandoned != 0)
-        tidy_abandoned(c);
-    return true;
+    c->abandoned = 0;
+    if (abandoned != 0)
+        mb_leave(c, abandoned, false, &ignored);
 }
 
 static bool reader_open(mb_connection *c, mb_error *err)
@@ -183,44 +185,79 @@ static bool reader_open(mb_connection *c, mb_error *err)
     return link_open(&c->reader, c, SQLITE_OPEN_READONLY, err);
 }
 
-mb_link *mb_connection_link(mb_connection *c, const void *user, mb_error *err)
+static mb_link *choose_link(mb_connection *c, const void *user, mb_error *err)
 {
-    if (c->depth == 0 || c->owner == user)
+    if (c->depth > 0 && c->owner == user)
+        return &c->writer;
+    // A view stays where it was opened, though the transaction that it had to
+    // make way for may have ended meanwhile.
+    if (c->depth == 0 && c->reader.snapshots == 0)
         return &c->writer;
     return reader_open(c, err) ? &c->reader : NULL;
+}
+
+mb_link *mb_connection_link(mb_connection *c, const void *user, mb_error *err)
+{
+    mb_link *link = choose_link(c, user, err);
+    return link != NULL && mb_link_ready(link, err) ? link : NULL;
+}
+
+// Whether a transaction or view is open as far as its user knows.
+static bool believed_open(const mb_connection *c, const mb_link *link)
+{
+    return link->snapshots > 0 || (link == &c->writer && c->depth > 0);
+}
+
+void mb_connection_failed(mb_connection *c, mb_link *link, const mb_error *err)
+{
+    if (link->doomed.code == MB_OK && believed_open(c, link) &&
+        sqlite3_get_autocommit(link->cache.db))
+        link->doomed = *err;
+}
+
+// Nothing may run any more in what SQLite itself has ended.
+static bool still_open(mb_connection *c, mb_link *link, mb_error *err)
+{
+    mb_error lost;
+    mb_error_set(&lost, MB_INTERNAL, 0, "the transaction was ended behind its back");
+    mb_connection_failed(c, link, &lost);
+    if (link->doomed.code == MB_OK)
+        return true;
+    *err = link->doomed;
+    return false;
+}
+
+static bool refuse_write(mb_error *err)
+{
+    mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+    return false;
 }
 
 mb_statement *mb_connection_prepare(mb_connection *c, const void *user, const char *sql,
                                     size_t length, mb_link **used, mb_error *err)
 {
     mb_link *link = *used = mb_connection_link(c, user, err);
-    if (link == NULL)
+    if (link == NULL || !still_open(c, link, err))
         return NULL;
-    if (link == &c->writer && c->doomed.code != MB_OK) {
-        *err = c->doomed;
-        return NULL;
-    }
     mb_statement *s = link->active = mb_statement_get(&link->cache, sql, length, err);
     if (s == NULL || link == &c->writer || sqlite3_stmt_readonly(s->handle))
         return s;
     mb_connection_done(link);
-    mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+    refuse_write(err);
     return NULL;
 }
 
-bool mb_connection_exec(mb_connection *c, const char *script, mb_error *err)
+bool mb_connection_exec(mb_connection *c, const void *user, const char *script, mb_error *err)
 {
     sqlite3 *db = c->writer.cache.db;
+    if (c->depth > 0 && c->owner != user)
+        return refuse_write(err);
+    if (!mb_link_ready(&c->writer, err) || !still_open(c, &c->writer, err))
+        return false;
     int result = sqlite3_exec(db, script, NULL, NULL, NULL);
     if (result == SQLITE_OK)
         return true;
     mb_sqlite_fail(err, db, result, "execute");
-    mb_connection_failed(c, err);
+    mb_connection_failed(c, &c->writer, err);
     return false;
-}
-
-void mb_connection_failed(mb_connection *c, const mb_error *err)
-{
-    if (c->depth > 0 && c->doomed.code == MB_OK && sqlite3_get_autocommit(c->writer.cache.db))
-        c->doomed = *err;
 }

@@ -4,9 +4,9 @@
 //
 // A connection is shared by reference count and used by one thread at a time.
 // It belongs to the process that opened it: after a fork every call fails with
-// MB_FORKED and touches nothing, because POSIX locks do not pass to the child
-// (closing the inherited handle there would delete a write-ahead log that the
-// parent still writes to).
+// MB_FORKED (see mb_connection_owned) and touches nothing, because POSIX locks do not pass to
+// the child (closing the inherited handle there would delete a write-ahead log that the parent
+// still writes to).
 #ifndef MB_STORAGE_CONNECTION_H
 #define MB_STORAGE_CONNECTION_H
 
@@ -23,6 +23,8 @@ typedef struct mb_link {
     mb_statement_cache cache; // its prepared statements, and the handle
     mb_statement *active;     // in use by a call; left over after a Lua error
     int snapshots;            // nested reads that share one view of the file
+    bool stuck;               // what is open on it must be rolled back and could not be yet
+    mb_error doomed;          // why SQLite itself ended the transaction or view that was open
 } mb_link;
 
 typedef struct mb_connection {
@@ -39,7 +41,6 @@ typedef struct mb_connection {
     size_t depth;         // how many are open; 0: no transaction
     size_t capacity;      // how many fit
     uint64_t last_serial; // serial numbers are never used twice
-    mb_error doomed;      // why SQLite itself ended the open transaction
     uint64_t abandoned;   // a level whose owner was collected; 0: none
 } mb_connection;
 
@@ -62,10 +63,17 @@ mb_connection *mb_connection_retain(mb_connection *connection);
 // In another process than the opener's it only forgets.
 void mb_connection_release(mb_connection *connection);
 
-// True when the connection may be used by this process; else fills 'err'
-// (MB_FORKED). Every entry comes through here, so leftovers are tidied too: a
-// statement that a Lua error interrupted, a transaction whose owner is gone.
-bool mb_connection_check(mb_connection *connection, mb_error *err);
+// True when this process opened the connection; else fills 'err' (MB_FORKED).
+bool mb_connection_owned(const mb_connection *connection, mb_error *err);
+
+// True while a call on the connection is going on, or after one that a Lua error
+// interrupted.
+bool mb_connection_in_use(const mb_connection *connection);
+
+// Tidies what was left over: a statement that a Lua error interrupted, a
+// transaction whose owner is gone. Every entry comes through here, unless a call
+// is going on.
+void mb_connection_tidy(mb_connection *connection);
 
 // The statement for 'sql', on the handle that 'user' may see it through: the
 // writing one, or, while a transaction of somebody else is open, the reading
@@ -78,20 +86,21 @@ mb_statement *mb_connection_prepare(mb_connection *connection, const void *user,
 
 // The handle that 'user' reads through: the writing one, or the reading one while
 // a transaction of somebody else is open. NULL with 'err' filled (MB_BUSY where
-// there is no second reader).
+// there is no second reader; or why a transaction that has to go is still there).
 mb_link *mb_connection_link(mb_connection *connection, const void *user, mb_error *err);
 
 // Ends the use of a prepared statement.
 void mb_connection_done(mb_link *link);
 
 // Runs a script of several statements without parameters on the writing handle,
-// throwing rows away.
-bool mb_connection_exec(mb_connection *connection, const char *script, mb_error *err);
+// throwing rows away. MB_BUSY while a transaction of somebody else is open.
+bool mb_connection_exec(mb_connection *connection, const void *user, const char *script,
+                        mb_error *err);
 
-// Tells the transaction of a failure on the writing handle: some (a full disk,
-// an I/O error) make SQLite end the whole transaction, after which nothing more
-// may run as if it were still open.
-void mb_connection_failed(mb_connection *connection, const mb_error *err);
+// Tells of a failure on a handle, once its statement is done: some (a full disk,
+// an I/O error) make SQLite end the whole transaction or view, after which
+// nothing more may run as if it were still open.
+void mb_connection_failed(mb_connection *connection, mb_link *link, const mb_error *err);
 
 MB_HIDDEN_END
 

@@ -9,6 +9,7 @@ mb_code mb_sqlite_code(int result)
         return MB_OK;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL: // lost the race to begin a transaction again and again
         return MB_BUSY;
     case SQLITE_CONSTRAINT:
         return MB_EXISTS;
@@ -25,7 +26,6 @@ mb_code mb_sqlite_code(int result)
     case SQLITE_IOERR:
         return result == SQLITE_IOERR_NOMEM ? MB_INTERNAL : MB_IO;
     case SQLITE_CANTOPEN:
-    case SQLITE_PROTOCOL:
         return MB_IO;
     case SQLITE_INTERRUPT:
         return MB_TIMEOUT;

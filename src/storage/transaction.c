@@ -51,26 +51,31 @@ static bool begin(mb_connection *c, int timeout, mb_error *err)
 
 static bool fail_doomed(const mb_connection *c, mb_error *err)
 {
-    *err = c->doomed;
+    *err = c->writer.doomed;
     return false;
+}
+
+static bool may_enter(mb_connection *c, const void *user, mb_error *err)
+{
+    if (c->depth > 0 && c->owner != user) {
+        mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
+        return false;
+    }
+    if (c->writer.snapshots > 0) {
+        mb_error_set(err, MB_INTERNAL, 0, "a write inside a read of one snapshot");
+        return false;
+    }
+    if (c->writer.doomed.code != MB_OK)
+        return fail_doomed(c, err);
+    return mb_link_ready(&c->writer, err) && make_room(c, err);
 }
 
 uint64_t mb_enter(mb_connection *c, const void *user, int timeout, mb_error *err)
 {
-    if (c->depth > 0 && c->owner != user) {
-        mb_error_set(err, MB_BUSY, 0, "a transaction of another coroutine is open");
-        return 0;
-    }
-    if (c->writer.snapshots > 0) {
-        mb_error_set(err, MB_INTERNAL, 0, "a write inside a read of one snapshot");
-        return 0;
-    }
-    if (c->doomed.code != MB_OK)
-        return fail_doomed(c, err);
-    if (!make_room(c, err))
+    if (!may_enter(c, user, err))
         return 0;
     if (!(c->depth == 0 ? begin(c, timeout, err) : savepoint(c, "SAVEPOINT", c->depth, err))) {
-        mb_connection_failed(c, err);
+        mb_connection_failed(c, &c->writer, err);
         return 0;
     }
     c->owner = user;
@@ -84,29 +89,48 @@ static void forget_from(mb_connection *c, size_t level)
     if (level > 0)
         return;
     c->owner = NULL;
-    c->doomed.code = MB_OK;
+    c->writer.doomed.code = MB_OK;
 }
 
-// Rolling back can only fail when SQLite has already done it, or when the file
-// cannot be read back, and then every later statement will say so.
+// Rolling back takes no more than a lack of memory to fail.
+static bool roll_back(mb_link *link, mb_error *err)
+{
+    sqlite3 *db = link->cache.db;
+    link->stuck = !sqlite3_get_autocommit(db) && !step_once(link, "ROLLBACK", err) &&
+                  !sqlite3_get_autocommit(db);
+    return !link->stuck;
+}
+
+bool mb_link_ready(mb_link *link, mb_error *err)
+{
+    return !link->stuck || roll_back(link, err);
+}
+
+// Undoes a level. A savepoint that cannot be undone takes the whole transaction
+// with it, or what the caller gave up would be committed with the rest.
 static void undo(mb_connection *c, size_t level)
 {
-    mb_error ignored;
-    if (sqlite3_get_autocommit(c->writer.cache.db))
-        return;
+    mb_error why;
     if (level == 0) {
-        step_once(&c->writer, "ROLLBACK", &ignored);
-    } else if (savepoint(c, "ROLLBACK TO", level, &ignored)) {
-        savepoint(c, "RELEASE", level, &ignored);
+        roll_back(&c->writer, &why);
+        return;
     }
+    if (c->writer.doomed.code != MB_OK)
+        return;
+    if (savepoint(c, "ROLLBACK TO", level, &why))
+        savepoint(c, "RELEASE", level, &why);
+    else
+        c->writer.doomed = why;
 }
 
 static bool keep_level(mb_connection *c, size_t level, mb_error *err)
 {
-    if (c->doomed.code != MB_OK)
+    if (c->writer.doomed.code != MB_OK)
         return fail_doomed(c, err);
-    return level == 0 ? step_once(&c->writer, "COMMIT", err)
-                      : savepoint(c, "RELEASE", level, err);
+    if (level == 0 ? step_once(&c->writer, "COMMIT", err) : savepoint(c, "RELEASE", level, err))
+        return true;
+    mb_connection_failed(c, &c->writer, err);
+    return false;
 }
 
 static bool find_level(const mb_connection *c, uint64_t serial, size_t *level)
@@ -147,7 +171,7 @@ void mb_abandon(mb_connection *c, uint64_t serial)
         return;
     // A finalizer may run in the middle of a call on this very connection. Levels
     // nest, so the outermost abandoned one takes the others with it.
-    if (c->writer.active == NULL && c->reader.active == NULL)
+    if (!mb_connection_in_use(c))
         mb_leave(c, serial, false, &ignored);
     else if (c->abandoned == 0 || serial < c->abandoned)
         c->abandoned = serial;
@@ -169,14 +193,17 @@ bool mb_snapshot_open(mb_connection *c, const void *user, mb_link **link, mb_err
 void mb_snapshot_close(mb_link *link)
 {
     mb_error ignored;
-    if (link != NULL && --link->snapshots == 0)
-        step_once(link, "COMMIT", &ignored);
+    if (link == NULL || --link->snapshots > 0)
+        return;
+    link->doomed.code = MB_OK;
+    roll_back(link, &ignored); // nothing was written
 }
 
 void mb_rollback_all(mb_connection *c)
 {
+    mb_error ignored;
     if (c->depth == 0)
         return;
-    undo(c, 0);
+    roll_back(&c->writer, &ignored);
     forget_from(c, 0);
 }

@@ -36,6 +36,11 @@ bool mb_snapshot_open(mb_connection *connection, const void *user, mb_link **lin
 // Closes the view again.
 void mb_snapshot_close(mb_link *link);
 
+// True unless a transaction is still open on a handle that should have been
+// rolled back, which failed then and now; 'err' says why. Whatever ran on the
+// handle would join it, and never be committed.
+bool mb_link_ready(mb_link *link, mb_error *err);
+
 // Rolls back whatever is open.
 void mb_rollback_all(mb_connection *connection);
 
