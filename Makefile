@@ -105,6 +105,14 @@ $(BUILD)/native/%_test: spec/native/%_test.c $(ENGINE_OBJECTS)
 	@echo "  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LINK_LIBS)
 
+# Drives the Lua layer too, which it loads from ./lua.
+$(BUILD)/native/faults_lua_test: $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/native/fault_*.c))
+
+$(BUILD)/spec/%.o: spec/%.c
+	@mkdir -p $(@D)
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
 test:
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build native

@@ -1,0 +1,333 @@
+// Every operation of every scenario (scenarios/NAME.lua) with every fault, at the first chance,
+// the second, the third... until the scenario gets by without meeting it: Lua's allocator
+// fails, SQLite's allocator fails, each kind of file operation fails. faults.lua says what must
+// hold then.
+//
+//     faults_lua_test [scenario [fault [n]]]      the first two are parts of names
+//
+// MOONBASE_FAULTS  how many places of one scenario a fault is tried at; spread evenly when
+// there are
+//                  more (default 40); "all" for every one
+
+#include <glob.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "binding/core.h"
+#include "fault_memory.h"
+#include "fault_vfs.h"
+
+typedef enum fault_source { LUA_MEMORY, SQLITE_MEMORY, FILES } fault_source;
+
+// One way to fail.
+typedef struct fault_case {
+    const char *name;    // as printed
+    fault_source source; // what fails
+    fault_kind kind;     // of file operation
+    int error;           // what SQLite is told
+    const char *code;    // the error code that a call may fail with
+    long span;           // how often; 0: from then on always
+} fault_case;
+
+#define FILE_FAULT(name, kind, error, code)                                                    \
+    { name, FILES, kind, error, code, 1 },                                                     \
+    {                                                                                          \
+        name " for good", FILES, kind, error, code, 0                                          \
+    }
+
+static const fault_case cases[] = {
+    { "Lua memory", LUA_MEMORY, 0, 0, "internal", 1 },
+    { "Lua memory twice", LUA_MEMORY, 0, 0, "internal", 2 }, // Lua collects and asks again
+    { "Lua memory for good", LUA_MEMORY, 0, 0, "internal", 0 },
+    { "SQLite memory", SQLITE_MEMORY, 0, 0, "internal", 1 },
+    { "SQLite memory for good", SQLITE_MEMORY, 0, 0, "internal", 0 },
+    FILE_FAULT("open", FAULT_OPEN, SQLITE_CANTOPEN, "io"),
+    FILE_FAULT("read", FAULT_READ, SQLITE_IOERR_READ, "io"),
+    FILE_FAULT("write", FAULT_WRITE, SQLITE_IOERR_WRITE, "io"),
+    FILE_FAULT("full disk", FAULT_WRITE, SQLITE_FULL, "full"),
+    FILE_FAULT("sync", FAULT_SYNC, SQLITE_IOERR_FSYNC, "io"),
+    FILE_FAULT("truncate", FAULT_TRUNCATE, SQLITE_IOERR_TRUNCATE, "io"),
+    FILE_FAULT("size", FAULT_SIZE, SQLITE_IOERR_FSTAT, "io"),
+    FILE_FAULT("busy lock", FAULT_LOCK, SQLITE_BUSY, "busy"),
+    FILE_FAULT("lock", FAULT_LOCK, SQLITE_IOERR_LOCK, "io"),
+    FILE_FAULT("access", FAULT_ACCESS, SQLITE_IOERR_ACCESS, "io"),
+    FILE_FAULT("delete", FAULT_DELETE, SQLITE_IOERR_DELETE, "io"),
+    FILE_FAULT("map", FAULT_SHM_MAP, SQLITE_IOERR_SHMMAP, "io"),
+    FILE_FAULT("busy shared lock", FAULT_SHM_LOCK, SQLITE_BUSY, "busy"),
+    FILE_FAULT("shared lock", FAULT_SHM_LOCK, SQLITE_IOERR_SHMLOCK, "io"),
+};
+
+typedef struct driver {
+    memory_fault lua;              // of the Lua state
+    memory_fault sqlite;           // of SQLite, for the whole process
+    fault_vfs files;               // of SQLite, for the whole process
+    const fault_case *fault;       // what is being tried
+    const char *scenario;          // path of the scenario being tried
+    char path[256];                // of the database file
+    sqlite3_int64 baseline;        // bytes that SQLite keeps when nothing is open
+    char why[2000];                // what went wrong in the last trial
+    long injected, survived, lost; // trials of the scenario: with a fault, with no call
+                                   // refused, with something wrong
+} driver;
+
+static void arm(driver *d, bool armed)
+{
+    d->lua.armed = armed && d->fault->source == LUA_MEMORY;
+    d->sqlite.armed = armed && d->fault->source == SQLITE_MEMORY;
+    d->files.armed = armed && d->fault->source == FILES;
+}
+
+static void set_fault(driver *d, long at)
+{
+    const fault_case *f = d->fault;
+    memory_fault_set(&d->lua, f->source == LUA_MEMORY ? at : 0, f->span);
+    memory_fault_set(&d->sqlite, f->source == SQLITE_MEMORY ? at : 0, f->span);
+    fault_vfs_set(&d->files, f->kind, f->error, f->source == FILES ? at : 0, f->span == 0);
+}
+
+static long seen(const driver *d)
+{
+    return d->fault->source == FILES        ? d->files.seen[d->fault->kind]
+           : d->fault->source == LUA_MEMORY ? d->lua.seen
+                                            : d->sqlite.seen;
+}
+
+static long injected(const driver *d)
+{
+    return d->files.injected + d->lua.injected + d->sqlite.injected;
+}
+
+static driver *of(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+// faults.attempt(fn, ...): pcall with the fault armed.
+static int faults_attempt(lua_State *L)
+{
+    driver *d = of(L);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    arm(d, true);
+    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+    arm(d, false);
+    lua_pushboolean(L, status == LUA_OK);
+    lua_insert(L, 1);
+    return lua_gettop(L);
+}
+
+// faults.injected(): how many operations failed so far.
+static int faults_injected(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)injected(of(L)));
+    return 1;
+}
+
+// faults.fault(): its name; the code that calls may fail with; whether they may raise.
+static int faults_fault(lua_State *L)
+{
+    const fault_case *f = of(L)->fault;
+    lua_pushstring(L, f->name);
+    lua_pushstring(L, f->code);
+    lua_pushboolean(L, f->source == LUA_MEMORY);
+    return 3;
+}
+
+static int open_faults(lua_State *L)
+{
+    static const luaL_Reg functions[] = { { "attempt", faults_attempt },
+                                          { "injected", faults_injected },
+                                          { "fault", faults_fault },
+                                          { NULL, NULL } };
+    luaL_newlibtable(L, functions);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    luaL_setfuncs(L, functions, 1);
+    return 1;
+}
+
+static lua_State *new_state(driver *d)
+{
+    lua_State *L = lua_newstate(memory_fault_lua, &d->lua);
+    luaL_openlibs(L);
+    lua_getglobal(L, "package");
+    lua_pushstring(L, "./lua/?.lua;./lua/?/init.lua;./?.lua");
+    lua_setfield(L, -2, "path");
+    lua_getfield(L, -1, "preload");
+    lua_pushlightuserdata(L, d);
+    lua_pushcclosure(L, open_faults, 1);
+    lua_setfield(L, -2, "faults");
+    lua_pushcfunction(L, luaopen_moonbase_core);
+    lua_setfield(L, -2, "moonbase.core");
+    lua_settop(L, 0);
+    return L;
+}
+
+static int traceback(lua_State *L)
+{
+    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+    return 1;
+}
+
+static bool fail(driver *d, const char *format, long a, long b)
+{
+    snprintf(d->why, sizeof d->why, format, a, b);
+    return false;
+}
+
+// The scenario in a Lua state of its own; 'survived': no call was refused.
+static bool play(driver *d, bool *survived)
+{
+    lua_State *L = new_state(d);
+    lua_pushcfunction(L, traceback);
+    bool ok = luaL_loadfile(L, "spec/native/faults.lua") == LUA_OK;
+    lua_pushstring(L, d->scenario);
+    lua_pushstring(L, d->path);
+    ok = ok && lua_pcall(L, 2, 1, 1) == LUA_OK;
+    *survived = ok && lua_toboolean(L, -1);
+    if (!ok)
+        snprintf(d->why, sizeof d->why, "%s", lua_tostring(L, -1));
+    lua_close(L);
+    return ok;
+}
+
+static bool trial(driver *d, long at, bool *survived)
+{
+    set_fault(d, at);
+    if (!play(d, survived))
+        return false;
+    if (d->lua.in_use != 0)
+        return fail(d, "%ld bytes of Lua's allocator leaked", (long)d->lua.in_use, 0);
+    if (d->files.open_files != 0)
+        return fail(d, "%ld files left open", d->files.open_files, 0);
+    if (sqlite3_memory_used() > d->baseline)
+        return fail(d, "SQLite uses %ld bytes, %ld before", (long)sqlite3_memory_used(),
+                    (long)d->baseline);
+    return true;
+}
+
+static void tell_loss(driver *d, long at)
+{
+    if (d->lost++ < 5)
+        printf("%s, %s, at %ld: %s\n", d->scenario, d->fault->name, at, d->why);
+    d->lua.in_use = 0;
+    d->files.open_files = 0;
+    d->baseline = sqlite3_memory_used();
+}
+
+static void one(driver *d, long at)
+{
+    bool survived;
+    bool good = trial(d, at, &survived);
+    if (injected(d) > 0) {
+        d->injected++;
+        d->survived += survived;
+    }
+    if (!good)
+        tell_loss(d, at);
+}
+
+static long places(void)
+{
+    const char *limit = getenv("MOONBASE_FAULTS");
+    return limit == NULL ? 40 : strcmp(limit, "all") == 0 ? 0 : atol(limit);
+}
+
+// One fault at every place. True when nothing was lost.
+static bool sweep(driver *d)
+{
+    bool survived;
+    long lost = d->lost, limit = places(), step = 1;
+    if (!trial(d, 0, &survived) || !survived) {
+        tell_loss(d, 0);
+        return false;
+    }
+    if (limit > 0 && seen(d) > limit)
+        step = (seen(d) + limit - 1) / limit;
+    for (long at = 1; at == 1 || injected(d) > 0; at += step)
+        one(d, at);
+    return d->lost == lost;
+}
+
+static bool scenario(driver *d, char *path, int argc, char **argv, long *passed)
+{
+    long failed = 0;
+    d->scenario = path;
+    d->injected = d->survived = d->lost = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        d->fault = &cases[i];
+        if (argc > 2 && strstr(d->fault->name, argv[2]) == NULL)
+            continue;
+        bool good = true;
+        if (argc > 3)
+            one(d, atol(argv[3]));
+        else
+            good = sweep(d);
+        *passed += good;
+        failed += !good;
+    }
+    printf("%-44s %6ld injected, %6ld survived, %3ld lost\n", path, d->injected, d->survived,
+           d->lost);
+    return failed == 0 && d->lost == 0;
+}
+
+// A folder in memory where there is one: what is tested is not the disk.
+static void choose_folder(driver *d)
+{
+    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(d->path, sizeof d->path, "%s/moonbase-faults-XXXXXX", base);
+    if (mkdtemp(d->path) == NULL) {
+        perror(d->path);
+        exit(2);
+    }
+    strcat(d->path, "/test.db");
+}
+
+static void remove_folder(driver *d)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+    char path[300];
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(path, sizeof path, "%s%s", d->path, suffixes[i]);
+        unlink(path);
+    }
+    *strrchr(d->path, '/') = '\0';
+    rmdir(d->path);
+}
+
+// What stays allocated once everything is closed; found by closing everything once.
+static void find_baseline(driver *d, const char *path)
+{
+    bool survived;
+    d->scenario = path;
+    d->fault = &cases[0];
+    set_fault(d, 0);
+    play(d, &survived);
+    d->lua.in_use = 0;
+    d->baseline = sqlite3_memory_used();
+}
+
+int main(int argc, char **argv)
+{
+    static driver d;
+    glob_t found;
+    long passed = 0, failed = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!memory_fault_sqlite(&d.sqlite) || sqlite3_initialize() != SQLITE_OK ||
+        glob("spec/native/scenarios/*.lua", 0, NULL, &found) != 0)
+        return 2;
+    choose_folder(&d);
+    fault_vfs_install(&d.files);
+    find_baseline(&d, found.gl_pathv[0]);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (argc < 2 || strstr(found.gl_pathv[i], argv[1]) != NULL)
+            failed += !scenario(&d, found.gl_pathv[i], argc, argv, &passed);
+    fault_vfs_remove(&d.files);
+    remove_folder(&d);
+    globfree(&found);
+    printf("%ld passed, %ld failed\n", passed, failed);
+    return failed > 0;
+}
