@@ -42,6 +42,10 @@ local PUT = [[
 local DELETE = [[
   DELETE FROM kv WHERE scope = $scope AND ns = $ns AND key = $key RETURNING revision, expires_at]]
 
+-- Most writes find nothing to sweep; this look costs a fraction of a DELETE that does nothing.
+local ANY_EXPIRED = [[
+  SELECT 1 FROM kv WHERE scope = $scope AND expires_at <= $now LIMIT 1]]
+
 local SWEEP_EXPIRED = [[
   DELETE FROM kv WHERE id IN (
     SELECT id FROM kv WHERE scope = $scope AND expires_at <= $now
@@ -104,16 +108,22 @@ local function remember(ctx, scope, revision)
   return sequence.raise(ctx.engine, scope, FLOOR, revision)
 end
 
-local function sweep(ctx, scope, now, limit)
+local function remove_expired(ctx, scope, now, limit)
   local revisions, err = ctx.engine:values(SWEEP_EXPIRED, scope, now, limit)
   if not revisions then return nil, err end
-  local count, greatest = #revisions, 0
-  for i = 1, count do greatest = math.max(greatest, revisions[i]) end
-  if count == 0 then return 0 end
+  local greatest = 0
+  for i = 1, #revisions do greatest = math.max(greatest, revisions[i]) end
   local ok
   ok, err = remember(ctx, scope, greatest)
   if not ok then return nil, err end
-  return count
+  return #revisions
+end
+
+local function sweep(ctx, scope, now, limit)
+  local found, err = ctx.engine:value(ANY_EXPIRED, scope, now)
+  if err then return nil, err end
+  if not found then return 0 end
+  return remove_expired(ctx, scope, now, limit)
 end
 
 local function write(ctx, scope, entry, now)
