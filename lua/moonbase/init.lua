@@ -27,6 +27,7 @@ end
 ---@class moonbase.Store
 ---@field threads moonbase.Threads
 ---@field runs moonbase.Runs
+---@field events moonbase.Events
 ---@field leases moonbase.Leases
 ---@field kv moonbase.Kv
 ---@field context moonbase.Context
@@ -35,6 +36,7 @@ local Store = {}
 local PARTS = {
   threads = "moonbase.threads",
   runs = "moonbase.runs",
+  events = "moonbase.events",
   leases = "moonbase.leases",
   kv = "moonbase.kv",
 }

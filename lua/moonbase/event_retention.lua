@@ -1,0 +1,172 @@
+--- Removing events: the oldest first, a bounded number in one transaction.
+-- What is left after each batch is a log that was pruned a little less, so a removal that is cut
+-- short has done no harm, and none holds the write lock for long.
+
+local event_reader = require "moonbase.event_reader"
+local pause = require "moonbase.pause"
+
+local event_retention = {}
+
+local BATCH = 2000
+
+-- Of a stream that was never written to.
+local NO_STREAM = 0
+
+local FIND_STREAM = "SELECT id FROM event_streams WHERE scope = $scope AND name = $stream"
+
+local function selection(condition)
+  return [[SELECT stream AS "stream", key & 1099511627775 AS "cursor" FROM events WHERE ]]
+    .. condition .. " LIMIT $count"
+end
+
+local BEFORE = {
+  all = selection [[
+    key > $scope << 40 AND key < ($scope << 40) + $before ORDER BY key]],
+  stream = selection [[
+    key > $scope << 40 AND key < ($scope << 40) + $before AND stream = $stream ORDER BY key]],
+}
+
+local LATE = {
+  all = selection "key >> 40 = $scope AND ahead > 0 AND at < $time ORDER BY at",
+  stream = selection "stream = $stream AND ahead > 0 AND at < $time ORDER BY at",
+}
+
+local DELETE = "DELETE FROM events WHERE key = ($scope << 40) + $cursor"
+
+-- Where at + ahead reaches a time: every event before is older, and behind it only late ones are.
+local FIRST_YOUNG = {
+  all = [[
+    SELECT key & 1099511627775 FROM events
+    WHERE key > $scope << 40 AND key < ($scope << 40) + 1099511627776 AND at + ahead >= $time
+    ORDER BY key LIMIT 1]],
+  stream = [[
+    SELECT key & 1099511627775 FROM events WHERE stream = $stream AND at + ahead >= $time
+    ORDER BY key LIMIT 1]],
+}
+
+local NOTE = "UPDATE event_streams SET removed = max(removed, $cursor) WHERE id = $stream"
+
+-- The last cursor of a stream outlives its events.
+local function note(engine, last)
+  for stream, cursor in pairs(last) do
+    local ok, err = engine:run(NOTE, cursor, stream)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- One by one: SQLite may take a list of keys for a reason to look at every row.
+local function remove_batch(engine, scope, sql, ...)
+  local rows, err = engine:rows(sql, ...)
+  if not rows then return nil, err end
+  local last = {}
+  for i = 1, #rows do
+    local stream, cursor = rows[i].stream, rows[i].cursor
+    if cursor > (last[stream] or 0) then last[stream] = cursor end
+    local ok, failure = engine:run(DELETE, scope, cursor)
+    if not ok then return nil, failure end
+  end
+  local ok, failure = note(engine, last)
+  if not ok then return nil, failure end
+  return #rows
+end
+
+--- What one call removes from, and how far it has come.
+---@class moonbase.Removal
+---@field ctx moonbase.Context
+---@field scope integer
+---@field stream? integer  only this one
+---@field last integer     the scope's last cursor when the call began: what comes later stays
+---@field apart boolean    each batch is a transaction of its own
+---@field count integer    removed so far
+
+-- Batches until one is not full. Other processes get the lock in between.
+local function remove(removal, sql, ...)
+  local ctx = removal.ctx
+  while true do
+    local count, err = ctx:write(remove_batch, ctx.engine, removal.scope, sql, ...)
+    if not count then return nil, err end
+    removal.count = removal.count + count
+    if count < BATCH then return removal.count end
+    if removal.apart then pause.sleep(1) end
+  end
+end
+
+local function remove_before(removal, before)
+  before = math.min(before, removal.last + 1)
+  if removal.stream then
+    return remove(removal, BEFORE.stream, removal.scope, before, removal.stream, BATCH)
+  end
+  return remove(removal, BEFORE.all, removal.scope, before, BATCH)
+end
+
+local function first_young(removal, time)
+  local engine = removal.ctx.engine
+  local cursor, err
+  if removal.stream then
+    cursor, err = engine:value(FIRST_YOUNG.stream, removal.stream, time)
+  else
+    cursor, err = engine:value(FIRST_YOUNG.all, removal.scope, time)
+  end
+  if err then return nil, err end
+  return cursor or removal.last + 1
+end
+
+local function remove_older(removal, time)
+  local young, err = first_young(removal, time)
+  if not young then return nil, err end
+  local ok
+  ok, err = remove_before(removal, young)
+  if not ok then return nil, err end
+  if removal.stream then return remove(removal, LATE.stream, removal.stream, time, BATCH) end
+  return remove(removal, LATE.all, removal.scope, time, BATCH)
+end
+
+local function start(ctx, stream)
+  local scope, last, id, err
+  scope, err = ctx:scope()
+  if not scope then return nil, err end
+  last, err = event_reader.last(ctx, scope)
+  if not last then return nil, err end
+  if stream then
+    id, err = ctx.engine:value(FIND_STREAM, scope, stream)
+    if err then return nil, err end
+    id = id or NO_STREAM
+  end
+  return { ctx = ctx, scope = scope, stream = id, last = last, count = 0,
+    apart = not ctx.engine:in_transaction() }
+end
+
+-- Inside the caller's transaction a removal is whole or nothing; outside, an error tells how much
+-- is gone already.
+local function run(ctx, stream, work, limit)
+  local removal, err = start(ctx, stream)
+  if not removal then return nil, err end
+  if not removal.apart then return ctx:write(work, removal, limit) end
+  local count
+  count, err = work(removal, limit)
+  if not count then err.removed = removal.count end
+  return count, err
+end
+
+--- Removes the events with a cursor below `before`.
+---@param ctx moonbase.Context
+---@param stream? string  only of this one
+---@param before integer
+---@return integer|nil count
+---@return moonbase.Error|nil err  `removed` is the count that is gone nevertheless
+function event_retention.remove_before(ctx, stream, before)
+  return run(ctx, stream, remove_before, before)
+end
+
+--- Removes the events of before a time.
+---@param ctx moonbase.Context
+---@param stream? string  only of this one
+---@param time integer    ms since 1970, exclusive
+---@return integer|nil count
+---@return moonbase.Error|nil err  `removed` is the count that is gone nevertheless
+function event_retention.remove_older(ctx, stream, time)
+  return run(ctx, stream, remove_older, time)
+end
+
+return event_retention
