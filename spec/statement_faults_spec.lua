@@ -1,0 +1,120 @@
+local errors = require "moonbase.errors"
+local files = require "spec.support.files"
+local moonbase = require "moonbase"
+
+local CALLS = { "run", "row", "rows", "value", "values" }
+
+-- Lets the n-th statement that fn runs fail; gives fn's results, and whether it came to that one.
+local function with_failure(store, n, fn)
+  local engine, count = store.context.engine, 0
+  for _, name in ipairs(CALLS) do
+    local call = engine[name]
+    rawset(engine, name, function(...)
+      count = count + 1
+      if count == n then return errors.fail("io", "the disk is on fire") end
+      return call(...)
+    end)
+  end
+  local result, err = fn()
+  for _, name in ipairs(CALLS) do rawset(engine, name, nil) end
+  return result, err, count >= n
+end
+
+describe("when any one statement fails, a call gives the error and changes nothing:", function()
+  local store, now
+
+  before_each(function()
+    now = 1000
+    store = assert(moonbase.open(files.database(), { clock = function() return now end }))
+    for i = 1, 6 do
+      store.kv:set("ns/old", "k" .. i, i, { ttl = 1 })
+      store.leases:acquire("old" .. i, "ann", { ttl = 1 })
+      store.kv:set("ns", "k" .. i, { n = i })
+    end
+    store.kv:set("ns", "gone", 1)
+    store.kv:delete("ns", "gone")
+    now = 2000
+  end)
+
+  after_each(function()
+    store:close()
+    files.cleanup()
+  end)
+
+  local function contents()
+    local engine, text = store.context.engine, {}
+    for _, sql in ipairs {
+      "SELECT ns || key || value || revision FROM kv ORDER BY 1",
+      "SELECT name || owner || token || expires_at FROM leases ORDER BY 1",
+      "SELECT name || value FROM sequences ORDER BY 1",
+    } do
+      text[#text + 1] = table.concat(assert(engine:values(sql)), "\n")
+    end
+    return table.concat(text, "\n")
+  end
+
+  -- make() gives the function to fail in.
+  local function holds(title, make)
+    it(title, function()
+      local fn = make()
+      local before = contents()
+      for n = 1, 50 do
+        local result, err, reached = with_failure(store, n, fn)
+        if not reached then
+          assert.is_true(n > 1)
+          return
+        end
+        assert.is_nil(result)
+        assert.are.equal("io", err.code)
+        assert.are.equal(before, contents())
+      end
+      error("too many statements")
+    end)
+  end
+
+  holds("kv:set", function()
+    return function() return store.kv:set("ns", "k1", "new", { expected = 1 }) end
+  end)
+  holds("kv:set of a new key", function()
+    return function() return store.kv:set("ns", "new", "new", { expected = 0, ttl = 5 }) end
+  end)
+  holds("kv:get", function()
+    return function() return store.kv:get("ns", "k1") end
+  end)
+  holds("kv:delete", function()
+    return function() return store.kv:delete("ns", "k1", { expected = 1 }) end
+  end)
+  holds("kv:sweep", function()
+    return function() return store.kv:sweep() end
+  end)
+  holds("kv:list", function()
+    local cursor = store.kv:list("ns", { limit = 3 }).next_cursor
+    cursor = store.kv:list("ns", { limit = 3, cursor = cursor }).prev_cursor
+    return function() return store.kv:list("ns", { limit = 3, cursor = cursor, total = true }) end
+  end)
+  holds("kv:search", function()
+    return function() return store.kv:search("ns", { limit = 2, total = true }) end
+  end)
+  holds("kv:search with a filter", function()
+    local filter = { n = { gt = 2 } }
+    return function() return store.kv:search("ns", { limit = 2, filter = filter, total = true }) end
+  end)
+  holds("leases:acquire", function()
+    return function() return store.leases:acquire("new", "ann") end
+  end)
+  holds("leases:acquire by the same owner", function()
+    store.leases:acquire("mine", "ann")
+    return function() return store.leases:acquire("mine", "ann", { ttl = 1e6 }) end
+  end)
+  holds("leases:renew", function()
+    local lease = store.leases:acquire("mine", "ann")
+    return function() return store.leases:renew(lease, 1e6) end
+  end)
+  holds("leases:release", function()
+    local lease = store.leases:acquire("mine", "ann")
+    return function() return store.leases:release(lease) end
+  end)
+  holds("leases:get", function()
+    return function() return store.leases:get("mine") end
+  end)
+end)
