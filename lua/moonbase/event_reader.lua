@@ -27,7 +27,8 @@ local RANGE = [[
   WHERE e.key > ($scope << 40) + $after AND e.key < ($scope << 40) + 1099511627776]]
 
 -- CROSS JOIN keeps the order of the tables: what selects the rows comes first.
-local BY_EVENT = " FROM events e CROSS JOIN event_streams s ON s.id = e.stream" .. RANGE
+local EVENTS = " FROM events e CROSS JOIN event_streams s ON s.id = e.stream"
+local BY_EVENT = EVENTS .. RANGE
 local BY_STREAM = " FROM event_streams s CROSS JOIN events e ON e.stream = s.id" .. RANGE
   .. " AND s.scope = $scope AND s.name = $stream"
 
@@ -44,7 +45,7 @@ local OF_TYPE = statements(BY_EVENT .. " AND e.type = $type")
 local OF_STREAM = statements(BY_STREAM)
 local OF_BOTH = statements(BY_STREAM .. " AND e.type = $type")
 
-local AT = "SELECT " .. event_reader.COLUMNS .. BY_EVENT .. " ORDER BY e.key LIMIT 1"
+local AT = "SELECT " .. event_reader.COLUMNS .. EVENTS .. " WHERE e.key = ($scope << 40) + $cursor"
 
 local LAST_OF_STREAM = [[
   SELECT max(s.removed, coalesce((SELECT e.key & 1099511627775 FROM events e
@@ -80,12 +81,15 @@ local function up_to_damage(engine, scope, query)
   if not cursors then return nil, err end
   local found = {}
   for i, cursor in ipairs(cursors) do
-    found[i], err = engine:row(AT, scope, cursor - 1)
-    if err then break end
+    found[i], err = engine:row(AT, scope, cursor)
+    if err and err.code ~= "serialization" then return nil, err end
+    if err and i > 1 then return found end
+    if err then
+      err.cursor = cursor
+      return nil, err
+    end
   end
-  if found[1] or not err then return found end
-  err.cursor = cursors[1]
-  return nil, err
+  return found
 end
 
 --- Events in cursor order.
@@ -99,8 +103,8 @@ function event_reader.read(ctx, query)
   if not scope then return nil, err end
   local found
   found, err = fetch(ctx.engine, "rows", "events", scope, query)
-  if err and err.code == "serialization" then return up_to_damage(ctx.engine, scope, query) end
-  return found, err
+  if found or err.code ~= "serialization" then return found, err end
+  return ctx.engine:snapshot(up_to_damage, ctx.engine, scope, query)
 end
 
 --- The last cursor given out, in a stream or in the scope; 0 if none ever.

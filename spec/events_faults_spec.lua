@@ -1,0 +1,97 @@
+local errors = require "moonbase.errors"
+local files = require "spec.support.files"
+local moonbase = require "moonbase"
+
+local CALLS = { "run", "row", "rows", "value", "values" }
+
+-- Lets the n-th statement that fn runs fail; gives fn's results, and whether it came to that one.
+local function with_failure(store, n, fn)
+  local engine, count = store.context.engine, 0
+  for _, name in ipairs(CALLS) do
+    local call = engine[name]
+    rawset(engine, name, function(...)
+      count = count + 1
+      if count == n then return errors.fail("io", "the disk is on fire") end
+      return call(...)
+    end)
+  end
+  local result, err = fn()
+  for _, name in ipairs(CALLS) do rawset(engine, name, nil) end
+  return result, err, count >= n
+end
+
+describe("when any one statement fails, events give the error and nothing is changed:", function()
+  local store, events
+
+  before_each(function()
+    store = assert(moonbase.open(files.database()))
+    events = store.events
+    for i = 1, 6 do
+      assert(events:append { stream = "s", type = "t", data = i, key = "k" .. i, at = 10 - i })
+    end
+    assert(events:consumer("c"):ack(2))
+  end)
+
+  after_each(function()
+    store:close()
+    files.cleanup()
+  end)
+
+  local function contents()
+    local engine, text = store.context.engine, {}
+    for _, sql in ipairs {
+      "SELECT key || '/' || stream || type || at || ahead || data FROM events ORDER BY key",
+      "SELECT name || removed FROM event_streams ORDER BY 1",
+      "SELECT name || stream || position FROM event_consumers ORDER BY 1",
+      "SELECT name || value FROM sequences ORDER BY 1",
+    } do
+      text[#text + 1] = table.concat(assert(engine:values(sql)), "\n")
+    end
+    return table.concat(text, "\n")
+  end
+
+  local CHANGES = {
+    append = function() return events:append { stream = "new", type = "t", key = "k" } end,
+    append_batch = function()
+      return events:append_batch({
+        { stream = "s", type = "t", data = 1, key = "k1" },
+        { stream = "s", type = "t", key = "k9" }, { stream = "s", type = "t", key = "k9" },
+      }, { expected = 6 })
+    end,
+    prune = function()
+      return store:transaction(function() return events:prune { before = 4 } end)
+    end,
+    ["prune by age"] = function()
+      return events:prune { older_than = store.context:now() - 7, stream = "s" }
+    end,
+    clear = function() return events:clear("s") end,
+    ack = function() return events:consumer("c"):ack(4) end,
+    poll = function() return events:poll { stream = "s", type = "t" } end,
+    ["a retry"] = function()
+      return events:append { stream = "s", type = "t", data = 1, key = "k1" }
+    end,
+    replay = function() return events:replay() end,
+    latest = function() return events:latest("s") end,
+    wait = function() return events:wait { timeout = 0 } end,
+    next = function() return events:consumer("c", { stream = "s" }):next() end,
+    ["poll up to damage"] = function()
+      assert(store.context.engine.connection:run("UPDATE events SET data = '{' WHERE data = '3'"))
+      return events:poll()
+    end,
+  }
+
+  for title, fn in pairs(CHANGES) do
+    it(title, function()
+      if title:find("damage") then assert.are.equal(2, #assert(fn())) end
+      local before = contents()
+      for n = 1, 50 do
+        local result, err, reached = with_failure(store, n, fn)
+        if not reached then return assert.is_true(n > 1) end
+        assert.is_nil(result)
+        assert.are.equal("io", err.code)
+        assert.are.equal(before, contents())
+      end
+      error("too many statements")
+    end)
+  end
+end)
