@@ -27,8 +27,10 @@ end
 ---@class moonbase.Store
 ---@field threads moonbase.Threads
 ---@field runs moonbase.Runs
+---@field checkpoints moonbase.Checkpoints
 ---@field events moonbase.Events
 ---@field leases moonbase.Leases
+---@field jobs moonbase.Jobs
 ---@field kv moonbase.Kv
 ---@field context moonbase.Context
 local Store = {}
@@ -36,8 +38,10 @@ local Store = {}
 local PARTS = {
   threads = "moonbase.threads",
   runs = "moonbase.runs",
+  checkpoints = "moonbase.checkpoints",
   events = "moonbase.events",
   leases = "moonbase.leases",
+  jobs = "moonbase.jobs",
   kv = "moonbase.kv",
 }
 

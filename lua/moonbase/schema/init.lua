@@ -18,6 +18,7 @@ schema.migrations = {
   require "moonbase.schema.003_threads",
   require "moonbase.schema.004_runs",
   require "moonbase.schema.005_events",
+  require "moonbase.schema.006_jobs",
   require "moonbase.schema.007_leases",
   require "moonbase.schema.008_kv",
   nil, -- Lua 5.4's require gives two values, and the last of a list would take both
