@@ -1,0 +1,53 @@
+--- Stores and messages for specs of threads and runs.
+
+local moonbase = require "moonbase"
+
+local conversation = {}
+
+--- A store in memory whose clock stands still until `clock.now` is set: 1000, and its clock.
+---@param options? table
+function conversation.store(options)
+  local clock = { now = 1000 }
+  options = options or {}
+  options.clock = options.clock or function() return clock.now end
+  return assert(moonbase.open(":memory:", options)), clock
+end
+
+--- A user's message.
+function conversation.user(text, id)
+  return { id = id, role = "user", content = text }
+end
+
+--- `count` messages "m1", "m2"... whose ids are their texts behind a prefix.
+function conversation.many(count, prefix)
+  local messages = {}
+  for i = 1, count do
+    local text = (prefix or "m") .. i
+    messages[i] = { id = text, role = "user", content = text }
+  end
+  return messages
+end
+
+--- The contents of records, or of messages, in one line.
+function conversation.texts(list)
+  local texts = {}
+  for i, item in ipairs(list) do
+    local message = item.message or item
+    texts[i] = type(message.content) == "string" and message.content or "?"
+  end
+  return table.concat(texts, " ")
+end
+
+--- One field of each item, in one line.
+function conversation.fields(list, name)
+  local values = {}
+  for i, item in ipairs(list) do values[i] = tostring(item[name]) end
+  return table.concat(values, " ")
+end
+
+--- How many rows a table holds.
+function conversation.rows(store, table_name)
+  return assert(store.context.engine:value("SELECT count(*) FROM " .. table_name))
+end
+
+return conversation
