@@ -2,6 +2,7 @@
 
 #include "binding/json.h"
 #include "binding/json_marks.h"
+#include "binding/string_cache.h"
 #include "kernel/json_read.h"
 #include "kernel/number.h"
 
@@ -10,30 +11,32 @@
 // table. Only large ones are stored in portions, because LuaJIT gives a C function no more than
 // 8000 slots.
 enum {
-    PORTION = 64,        // values or pairs that wait at most for their table
+    PORTION = 64,        // values, or pairs, that wait at most for their table
     STACK_BUDGET = 4000, // slots in use from which on none wait
     STACK_STEP = 64,     // slots asked for at a time
-    STACK_SPARE = 8      // slots kept for the work on a table
+    STACK_SPARE = 8,     // slots kept for the work on a table
+    SEARCHES = 4         // keys of an object that are looked for among those that wait
 };
 
 typedef struct container {
-    uint64_t keys;    // one bit for each waiting key, by a small hash
+    uint64_t serial;  // greater than that of every container begun before it
     int slot;         // stack index of the table, or its placeholder
-    uint32_t waiting; // values, or keys and values, above it that are not stored yet
+    uint32_t waiting; // values, or pairs, above it that are not stored yet
     uint32_t stored;  // items of an array that are
     bool object;      // an object, not an array
     bool created;     // the table is there
     bool repeated;    // two of the waiting keys may be the same
+    int searches;     // how often waiting keys were searched for a new one
 } container;
 
 typedef struct decoder {
-    lua_State *L;                      // where the values go
-    mbL_vm *vm;                        // of the state
-    mb_json_reader reader;             // of the text
-    int first;                         // stack index of the root value
-    int top;                           // stack index of the topmost value
-    int limit;                         // greatest stack index that is certain to be there
-    int depth;                         // open containers
+    lua_State *L;          // where the values go
+    mbL_vm *vm;            // of the state
+    mb_json_reader reader; // of the text
+    int strings;           // stack index of the cache's array; the root value is above it
+    int top;               // stack index of the topmost value
+    int limit;             // greatest stack index that is certain to be there
+    int depth;             // open containers
     container open[MB_JSON_MAX_DEPTH]; // those, outermost first
 } decoder;
 
@@ -70,8 +73,8 @@ static void store_items(decoder *d, container *c)
 // twice from the first to the last, for the last one wins.
 static void store_pairs(decoder *d, container *c)
 {
-    if (!c->repeated) {
-        for (uint32_t i = c->waiting; i > 0; i -= 2) {
+    if (MB_LIKELY(!c->repeated)) {
+        for (uint32_t i = c->waiting; i > 0; i--) {
             lua_rawset(d->L, c->slot);
         }
         return;
@@ -93,61 +96,80 @@ static void store_waiting(decoder *d, container *c)
         store_items(d, c);
     }
     c->waiting = 0;
-    c->keys = 0;
     c->repeated = false;
     d->top = c->slot;
 }
 
-// A value was pushed, and may belong to a container.
-static void pushed(decoder *d)
+// Too many values wait for their table: it is made before it is complete.
+MB_COLD static void store_portion(decoder *d, container *c)
 {
-    d->top++;
-    if (d->depth == 0) {
-        return;
-    }
-    container *c = &d->open[d->depth - 1];
-    c->waiting++;
-    uint32_t portion = c->object ? PORTION * 2 : PORTION;
-    if (MB_LIKELY(c->waiting < portion && d->top - d->first < STACK_BUDGET)) {
-        return;
-    }
     if (!c->created) {
         create_table(d, c, (int)c->waiting * 2);
     }
     store_waiting(d, c);
 }
 
-static void push_key(decoder *d)
+// A value was pushed, and may belong to a container.
+static MB_ALWAYS_INLINE void pushed(decoder *d)
 {
-    const mb_json_reader *r = &d->reader;
-    container *c = &d->open[d->depth - 1];
-    size_t n = r->length;
-    unsigned hash = (unsigned)n;
-    if (n > 0) {
-        hash = hash * 7 + (unsigned char)r->text[0] * 5 + (unsigned char)r->text[n - 1] * 3 +
-               (unsigned char)r->text[n / 2];
-    }
-    uint64_t bit = UINT64_C(1) << (hash % 64);
-    c->repeated = c->repeated || (c->keys & bit) != 0;
-    c->keys |= bit;
-    lua_pushlstring(d->L, r->text, n);
-    c->waiting++;
     d->top++;
+    if (MB_UNLIKELY(d->depth == 0)) {
+        return;
+    }
+    container *c = &d->open[d->depth - 1];
+    c->waiting++;
+    if (MB_UNLIKELY(c->waiting >= PORTION || d->top >= d->strings + STACK_BUDGET)) {
+        store_portion(d, c);
+    }
 }
 
-static void open_container(decoder *d, bool object)
+static MB_ALWAYS_INLINE unsigned push_string(decoder *d, const char *text, size_t length)
+{
+    return mbL_string_cache_push(d->L, &d->vm->strings, d->strings, text, length);
+}
+
+// Whether the key on top of the stack may be among those that wait in `c`. Searching for many
+// of them would cost more than storing the pairs with care.
+MB_COLD static bool is_waiting(decoder *d, container *c)
+{
+    if (c->repeated || c->searches++ == SEARCHES) {
+        return true;
+    }
+    for (int key = c->slot + 1; key < d->top; key += 2) {
+        if (lua_rawequal(d->L, key, d->top)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Pushes the key of a value in the innermost container. Only if one of its slot was met since
+// the container began can it be there already.
+static MB_ALWAYS_INLINE void push_key(decoder *d)
+{
+    container *c = &d->open[d->depth - 1];
+    unsigned slot = push_string(d, d->reader.key, d->reader.key_length);
+    d->top++;
+    if (MB_UNLIKELY(slot == MBL_CACHE_SLOTS || d->vm->key_serials[slot] >= c->serial)) {
+        c->repeated = is_waiting(d, c);
+    }
+    d->vm->key_serials[slot % MBL_CACHE_SLOTS] = c->serial;
+}
+
+static MB_ALWAYS_INLINE void open_container(decoder *d, bool object)
 {
     lua_pushnil(d->L);
     d->top++;
-    d->open[d->depth++] = (container){ .slot = d->top, .object = object };
+    d->open[d->depth++] =
+        (container){ .serial = ++d->vm->last_serial, .slot = d->top, .object = object };
 }
 
-static void close_container(decoder *d)
+static MB_ALWAYS_INLINE void close_container(decoder *d)
 {
     container *c = &d->open[d->depth - 1];
     bool empty = !c->created && c->waiting == 0;
     if (!c->created) {
-        create_table(d, c, (int)(c->object ? c->waiting / 2 : c->waiting));
+        create_table(d, c, (int)c->waiting);
     }
     store_waiting(d, c);
     if (empty && !c->object) {
@@ -201,12 +223,12 @@ static bool push_integer(decoder *d)
 #endif
 
 // Pushes what an event stands for. False when it is an error.
-static bool take_event(decoder *d, mb_json_event event)
+static MB_ALWAYS_INLINE bool take_event(decoder *d, mb_json_event event)
 {
-    switch (event) {
-    case MB_JSON_KEY:
+    if (d->reader.key != NULL) {
         push_key(d);
-        return true;
+    }
+    switch (event) {
     case MB_JSON_OBJECT:
     case MB_JSON_ARRAY:
         open_container(d, event == MB_JSON_OBJECT);
@@ -215,7 +237,7 @@ static bool take_event(decoder *d, mb_json_event event)
         close_container(d);
         return true;
     case MB_JSON_STRING:
-        lua_pushlstring(d->L, d->reader.text, d->reader.length);
+        push_string(d, d->reader.text, d->reader.length);
         break;
     case MB_JSON_INT:
     case MB_JSON_BIG:
@@ -249,7 +271,7 @@ static bool fail(decoder *d, mb_error *err)
     }
     mb_error_set(err, MB_SERIALIZATION, 0, "invalid JSON: %s at byte %zu", r->problem,
                  (size_t)(r->cursor - r->start) + 1);
-    lua_settop(d->L, d->first - 1);
+    lua_settop(d->L, d->strings - 1);
     return false;
 }
 
@@ -258,9 +280,10 @@ bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, 
     decoder d;
     d.L = L;
     d.vm = vm;
-    d.top = lua_gettop(L);
-    d.first = d.top + 1;
-    d.limit = d.top;
+    luaL_checkstack(L, STACK_STEP, NULL);
+    mbL_string_cache_open(L, &vm->strings);
+    d.top = d.strings = lua_gettop(L);
+    d.limit = d.top + STACK_STEP - 1;
     d.depth = 0;
     mb_json_read(&d.reader, text, length, &vm->unescaped);
     for (;;) {
@@ -270,6 +293,7 @@ bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, 
         }
         mb_json_event event = mb_json_next(&d.reader);
         if (event == MB_JSON_END) {
+            lua_replace(L, d.strings);
             return true;
         }
         if (!take_event(&d, event)) {

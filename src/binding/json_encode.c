@@ -266,17 +266,16 @@ static outcome write_value(encoder *e)
 }
 
 // Writes the key below the top of the stack.
-static bool write_key(encoder *e)
+static bool write_key(encoder *e, bool first)
 {
     size_t length;
     if (lua_type(e->L, -2) != LUA_TSTRING) {
         return fail(e, e->depth - 1, "a table that is neither an array nor an object");
     }
     const char *key = lua_tolstring(e->L, -2, &length);
-    if (!mb_json_write_string(e->out, key, length)) {
+    if (!mb_json_write_key(e->out, first, key, length)) {
         return fail(e, e->depth - 1, "a key is not valid UTF-8");
     }
-    mb_buffer_append_byte(e->out, ':');
     return true;
 }
 
@@ -287,11 +286,12 @@ static outcome write_entry(encoder *e, level *l)
                                 lua_tonumber(e->L, -2) != (lua_Number)(l->index + 1))) {
         return restart_as_list(e, l);
     }
-    if (l->index++ > 0) {
-        mb_buffer_append_byte(e->out, ',');
+    bool first = l->index++ == 0;
+    if (l->kind == OBJECT) {
+        return write_key(e, first) ? write_value(e) : FAILED;
     }
-    if (l->kind == OBJECT && !write_key(e)) {
-        return FAILED;
+    if (!first) {
+        mb_buffer_append_byte(e->out, ',');
     }
     return write_value(e);
 }

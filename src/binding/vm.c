@@ -41,6 +41,7 @@ mbL_vm *mbL_vm_new(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     mbL_marks_setup(L, vm);
+    mbL_string_cache_setup(L, &vm->strings);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, VM_KEY);
     return vm;

@@ -6,6 +6,7 @@
 #define MB_BINDING_VM_H
 
 #include "binding/compat.h"
+#include "binding/string_cache.h"
 #include "kernel/buffer.h"
 #include "kernel/common.h"
 #include "kernel/compress.h"
@@ -25,7 +26,11 @@ typedef struct mbL_vm {
     const void *array_known; // identity of the metatable at array_mark
     // lua-cjson's light userdata for an empty array, if it has one
     const void *cjson_empty_array;
-    bool cjson_known; // lua-cjson is loaded, and its marks are known
+    bool cjson_known;         // lua-cjson is loaded, and its marks are known
+    mbL_string_cache strings; // of the JSON decoder: keys and short values
+    // of the JSON decoder: when a key in that slot was last met, by the serial of its object
+    uint64_t key_serials[MBL_CACHE_SLOTS];
+    uint64_t last_serial; // of the objects decoded so far
 } mbL_vm;
 
 MB_HIDDEN_BEGIN

@@ -50,13 +50,6 @@ void mb_buffer_append(mb_buffer *buffer, const void *bytes, size_t length)
     }
 }
 
-void mb_buffer_append_byte(mb_buffer *buffer, char byte)
-{
-    if (mb_buffer_reserve(buffer, 1)) {
-        buffer->data[buffer->length++] = byte;
-    }
-}
-
 void mb_buffer_clear(mb_buffer *buffer)
 {
     buffer->length = 0;

@@ -1,5 +1,5 @@
 // A growing array of bytes. A failed allocation is remembered, so a writer appends without
-// looking and asks once, at the end, whether `failed` is set.
+// looking and asks once, at the end, whether `failed` is set: then bytes are missing.
 #ifndef MB_KERNEL_BUFFER_H
 #define MB_KERNEL_BUFFER_H
 
@@ -11,7 +11,7 @@ typedef struct mb_buffer {
     size_t length;          // bytes in use
     size_t capacity;        // bytes allocated
     mb_allocator allocator; // where they come from
-    bool failed;            // an allocation failed since the last clear; appends do nothing
+    bool failed;            // an allocation failed since the last clear
 } mb_buffer;
 
 MB_HIDDEN_BEGIN
@@ -26,9 +26,6 @@ bool mb_buffer_grow(mb_buffer *buffer, size_t extra);
 // Appends `length` bytes of `bytes`, which may not lie inside the buffer.
 void mb_buffer_append(mb_buffer *buffer, const void *bytes, size_t length);
 
-// Appends one byte.
-void mb_buffer_append_byte(mb_buffer *buffer, char byte);
-
 // Empties the buffer, keeps its memory and forgets a failure.
 void mb_buffer_clear(mb_buffer *buffer);
 
@@ -40,13 +37,19 @@ void mb_buffer_free(mb_buffer *buffer);
 
 MB_HIDDEN_END
 
-// Makes room for `extra` more bytes; false when memory ran out, now or earlier.
+// Makes room for `extra` more bytes; false when there is none.
 static inline bool mb_buffer_reserve(mb_buffer *buffer, size_t extra)
 {
-    if (MB_LIKELY(buffer->capacity - buffer->length >= extra && !buffer->failed)) {
-        return true;
+    return MB_LIKELY(buffer->capacity - buffer->length >= extra) ||
+           mb_buffer_grow(buffer, extra);
+}
+
+// Appends one byte.
+static inline void mb_buffer_append_byte(mb_buffer *buffer, char byte)
+{
+    if (mb_buffer_reserve(buffer, 1)) {
+        buffer->data[buffer->length++] = byte;
     }
-    return mb_buffer_grow(buffer, extra);
 }
 
 #endif

@@ -17,6 +17,8 @@
 #define MB_HIDDEN_END _Pragma("GCC visibility pop")
 #define MB_EXPORT __attribute__((visibility("default")))
 #define MB_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#define MB_ALWAYS_INLINE inline __attribute__((always_inline))
+#define MB_COLD __attribute__((noinline, cold))
 #define MB_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define MB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
@@ -24,6 +26,8 @@
 #define MB_HIDDEN_END
 #define MB_EXPORT
 #define MB_PRINTF(at, first)
+#define MB_ALWAYS_INLINE inline
+#define MB_COLD
 #define MB_LIKELY(condition) (condition)
 #define MB_UNLIKELY(condition) (condition)
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernel/decimal.h"
 #include "kernel/json_plain.h"
 #include "kernel/number.h"
 #include "kernel/utf8.h"
@@ -12,6 +13,8 @@ void mb_json_read(mb_json_reader *reader, const char *text, size_t length, mb_bu
     reader->end = text + length;
     reader->text = NULL;
     reader->length = 0;
+    reader->key = NULL;
+    reader->key_length = 0;
     reader->problem = NULL;
     reader->unescaped = unescaped;
     reader->state = MB_JSON_WANT_VALUE;
@@ -19,14 +22,14 @@ void mb_json_read(mb_json_reader *reader, const char *text, size_t length, mb_bu
     reader->in_object = false;
 }
 
-static mb_json_event fail(mb_json_reader *r, const char *at, const char *problem)
+MB_COLD static mb_json_event fail(mb_json_reader *r, const char *at, const char *problem)
 {
     r->cursor = at;
     r->problem = problem;
     return MB_JSON_ERROR;
 }
 
-static const char *skip_space(const char *p, const char *end)
+static MB_ALWAYS_INLINE const char *skip_space(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
         p++;
@@ -35,14 +38,15 @@ static const char *skip_space(const char *p, const char *end)
 }
 
 // What a byte that cannot begin a value, or continue one, is.
-static mb_json_event fail_unexpected(mb_json_reader *r, const char *at, const char *wanted)
+MB_COLD static mb_json_event fail_unexpected(mb_json_reader *r, const char *at,
+                                             const char *wanted)
 {
     return fail(r, at, at == r->end ? "the text ends early" : wanted);
 }
 
 // ---- containers ----
 
-static mb_json_event open_container(mb_json_reader *r, bool object)
+static MB_ALWAYS_INLINE mb_json_event open_container(mb_json_reader *r, bool object)
 {
     if (r->depth == MB_JSON_MAX_DEPTH) {
         return fail(r, r->cursor, "nested too deeply");
@@ -73,15 +77,25 @@ static mb_json_event close_container(mb_json_reader *r, const char *p)
 
 // ---- strings ----
 
-// Why `p`, before the end of the text, cannot be part of a string.
-static mb_json_event fail_string(mb_json_reader *r, const char *p)
+// Why a string cannot go on at `p`.
+MB_COLD static mb_json_event fail_string(mb_json_reader *r, const char *p)
 {
-    if (p == r->end) {
-        return fail(r, p, "a string is not closed");
+    bool ends = p == r->end;
+    return fail(r, p, ends ? "a string is not closed" : "a control character in a string");
+}
+
+// Gives the string that was found at `text`, if it is valid, and goes on after its quote at
+// `p`. Escapes stand for whole characters, so what is valid without them was valid with them.
+static mb_json_event give_string(mb_json_reader *r, const char *text, size_t length,
+                                 unsigned high, const char *p)
+{
+    if (high != 0 && !mb_utf8_valid(text, length)) {
+        return fail(r, p, "invalid UTF-8 in the string that ends");
     }
-    return fail(r, p,
-                (unsigned char)*p < 0x20 ? "a control character in a string"
-                                         : "invalid UTF-8 in a string");
+    r->text = text;
+    r->length = length;
+    r->cursor = p + 1;
+    return MB_JSON_STRING;
 }
 
 // The value of four hexadecimal digits, or -1.
@@ -130,90 +144,102 @@ static const char *read_unicode(const char *p, const char *end, char **out)
     return p + length;
 }
 
-// Reads the escape whose backslash is at `p`. Gives the byte after it, or NULL.
-static const char *read_escape(const char *p, const char *end, char **out)
+// What an escape of one letter stands for, or 0.
+static char escape_of(char letter)
 {
-    static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-    if (end - p < 2) {
-        return NULL;
+    switch (letter) {
+    case 'n':
+        return '\n';
+    case '"':
+    case '\\':
+    case '/':
+        return letter;
+    case 't':
+        return '\t';
+    case 'r':
+        return '\r';
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    default:
+        return '\0';
     }
-    if (p[1] == 'u') {
-        return read_unicode(p + 2, end, out);
-    }
-    const char *found = memchr(letters, p[1], sizeof letters - 1);
-    if (found == NULL) {
-        return NULL;
-    }
-    *(*out)++ = bytes[found - letters];
-    return p + 2;
 }
 
-// Copies what stands at `p`, a character of several bytes or an escape. Gives the byte after
-// it, or NULL when the text is wrong there.
-static const char *copy_special(const char *p, const char *end, char **out)
+// Reads the escape whose backslash is at `p`. Gives the byte after it, or NULL after a failure.
+static const char *read_escape(mb_json_reader *r, const char *p, char **out)
 {
-    if (*p == '\\') {
-        return read_escape(p, end, out);
+    const char *next = NULL;
+    if (r->end - p >= 2 && p[1] == 'u') {
+        next = read_unicode(p + 2, r->end, out);
+    } else if (r->end - p >= 2 && escape_of(p[1]) != '\0') {
+        *(*out)++ = escape_of(p[1]);
+        next = p + 2;
     }
-    size_t sequence = (unsigned char)*p < 0x80 ? 0 : mb_utf8_sequence(p, end);
-    if (sequence == 0) {
-        return NULL;
+    if (next == NULL) {
+        fail(r, p, "an invalid escape");
     }
-    memcpy(*out, p, sequence);
-    *out += sequence;
-    return p + sequence;
+    return next;
 }
 
 // Reads a string from its first escape at `p` on; its bytes from `start` to there are as they
 // are. What comes out is never longer than what goes in, so the rest of the text is room
-// enough.
+// enough, also for a value when its key stands in the buffer already.
 static mb_json_event read_escaped(mb_json_reader *r, const char *start, const char *p,
-                                  mb_json_event event)
+                                  unsigned high)
 {
     mb_buffer *buffer = r->unescaped;
-    buffer->length = 0;
     if (!mb_buffer_reserve(buffer, (size_t)(r->end - start) + MB_JSON_BLOCK)) {
         return fail(r, p, "not enough memory");
     }
-    char *out = buffer->data + (p - start);
-    memcpy(buffer->data, start, (size_t)(p - start));
-    while (p < r->end && *p != '"') {
-        const char *next = copy_special(p, r->end, &out);
-        if (next == NULL) {
-            return *p == '\\' ? fail(r, p, "an invalid escape") : fail_string(r, p);
+    char *text = buffer->data + buffer->length, *out = text + (p - start);
+    memcpy(text, start, (size_t)(p - start));
+    while (p < r->end && *p == '\\') {
+        p = read_escape(r, p, &out);
+        if (p == NULL) {
+            return MB_JSON_ERROR;
         }
-        p = mb_json_copy_plain(&out, next, r->end);
+        p = mb_json_copy_plain(&out, p, r->end, &high);
     }
-    if (p == r->end) {
+    if (p == r->end || *p != '"') {
         return fail_string(r, p);
     }
-    r->text = buffer->data;
-    r->length = (size_t)(out - buffer->data);
-    r->cursor = p + 1;
-    return event;
+    size_t length = (size_t)(out - text);
+    buffer->length += length;
+    return give_string(r, text, length, high, p);
 }
 
-// Reads the string whose first byte, after the quote, is at `start`.
-static mb_json_event read_string(mb_json_reader *r, const char *start, mb_json_event event)
+// Reads a string of any kind whose first byte, after the quote, is at `start`.
+static mb_json_event read_any_string(mb_json_reader *r, const char *start)
 {
-    const char *end = r->end, *p = mb_json_skip_plain(start, end);
-    while (p < end && (unsigned char)*p >= 0x80) {
-        size_t sequence = mb_utf8_sequence(p, end);
-        if (sequence == 0) {
-            return fail_string(r, p);
-        }
-        p = mb_json_skip_plain(p + sequence, end);
-    }
-    if (p == end || (*p != '"' && *p != '\\')) {
+    unsigned high = 0;
+    const char *p = mb_json_find_special(start, r->end, &high);
+    if (MB_UNLIKELY(p == r->end || (unsigned char)*p < 0x20)) {
         return fail_string(r, p);
     }
     if (*p == '\\') {
-        return read_escaped(r, start, p, event);
+        return read_escaped(r, start, p, high);
     }
-    r->text = start;
-    r->length = (size_t)(p - start);
-    r->cursor = p + 1;
-    return event;
+    return give_string(r, start, (size_t)(p - start), high, p);
+}
+
+// The same. Most strings of most documents are short ASCII without an escape: they end in the
+// first block.
+static MB_ALWAYS_INLINE mb_json_event read_string(mb_json_reader *r, const char *start)
+{
+    if (MB_LIKELY(r->end - start >= MB_JSON_BLOCK)) {
+        mb_json_block found = mb_json_examine(start);
+        unsigned first = found.special & (0u - found.special);
+        unsigned length = found.special == 0 ? 0 : mb_json_lowest(found.special);
+        if (MB_LIKELY(start[length] == '"' && (found.high & (first - 1)) == 0)) {
+            r->text = start;
+            r->length = length;
+            r->cursor = start + length + 1;
+            return MB_JSON_STRING;
+        }
+    }
+    return read_any_string(r, start);
 }
 
 // ---- numbers ----
@@ -223,79 +249,75 @@ static bool is_digit(const char *p, const char *end)
     return p < end && *p >= '0' && *p <= '9';
 }
 
-static const char *skip_digits(const char *p, const char *end)
+// Reads the number from `start` on, of which the digits before `p` have been taken in and what
+// follows makes it a double.
+static mb_json_event read_double(mb_json_reader *r, const char *start, const char *p,
+                                 mb_digits *digits)
 {
-    while (is_digit(p, end)) {
-        p++;
-    }
-    return p;
-}
-
-static mb_json_event read_double(mb_json_reader *r, const char *start, const char *p)
-{
-    if (p < r->end && *p == '.') {
-        if (!is_digit(++p, r->end)) {
+    const char *end = r->end;
+    if (p < end && *p == '.') {
+        if (!is_digit(++p, end)) {
             return fail_unexpected(r, p, "a digit is missing after the point");
         }
-        p = skip_digits(p, r->end);
+        p = mb_take_digits(p, end, true, digits);
     }
-    if (p < r->end && (*p == 'e' || *p == 'E')) {
-        p++;
-        p += p < r->end && (*p == '+' || *p == '-');
-        if (!is_digit(p, r->end)) {
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        const char *exponent = p++;
+        p += p < end && (*p == '+' || *p == '-');
+        if (!is_digit(p, end)) {
             return fail_unexpected(r, p, "a digit is missing in the exponent");
         }
-        p = skip_digits(p, r->end);
+        while (is_digit(p, end)) {
+            p++;
+        }
+        digits->exponent += mb_decimal_exponent(exponent, p);
     }
-    if (!mb_parse_double(start, (size_t)(p - start), &r->number)) {
+    if (!mb_round_double(digits, start, (size_t)(p - start), &r->number)) {
         return fail(r, start, "a number out of range");
     }
     r->cursor = p;
     return MB_JSON_DOUBLE;
 }
 
-// An integer literal from `start` to `p`, of which `digits` is the size if it has less than
-// twenty digits.
-static mb_json_event read_integer(mb_json_reader *r, const char *start, const char *p,
-                                  uint64_t digits)
+// Gives the integer literal from `start` to `p`.
+static MB_ALWAYS_INLINE mb_json_event give_integer(mb_json_reader *r, const char *start,
+                                                   const char *p, const mb_digits *digits)
 {
     bool negative = *start == '-';
-    if (negative && digits == 0 && p - start == 2) {
-        return read_double(r, start, p); // an integer has no minus zero
-    }
     r->text = start;
     r->length = (size_t)(p - start);
     r->cursor = p;
-    if (p - start - negative > 19 || digits > (uint64_t)INT64_MAX + negative) {
+    if (digits->exponent > 0 || digits->value > (uint64_t)INT64_MAX + negative) {
         return MB_JSON_BIG;
     }
-    r->integer = (int64_t)(negative ? 0 - digits : digits);
+    r->integer = (int64_t)(negative ? 0 - digits->value : digits->value);
     return MB_JSON_INT;
 }
 
-static mb_json_event read_number(mb_json_reader *r, const char *start)
+static MB_ALWAYS_INLINE mb_json_event read_number(mb_json_reader *r, const char *start)
 {
-    const char *p = start + (*start == '-'), *end = r->end, *first = p;
-    uint64_t digits = 0;
-    while (is_digit(p, end)) {
-        digits = digits * 10 + (uint64_t)(*p++ - '0');
-    }
+    const char *first = start + (*start == '-');
+    mb_digits digits = { 0 };
+    const char *p = mb_take_digits(first, r->end, false, &digits);
     if (p == first) {
         return fail_unexpected(r, p, "a digit is missing after the minus");
     }
     if (*first == '0' && p - first > 1) {
         return fail(r, first, "a number begins with a zero");
     }
-    if (p < end && (*p == '.' || *p == 'e' || *p == 'E')) {
-        return read_double(r, start, p);
+    // An integer has no minus zero.
+    bool minus_zero = digits.value == 0 && first != start;
+    if (minus_zero || (p < r->end && (*p == '.' || *p == 'e' || *p == 'E'))) {
+        return read_double(r, start, p, &digits);
     }
-    return read_integer(r, start, p, digits);
+    return give_integer(r, start, p, &digits);
 }
 
 // ---- the grammar ----
 
-static mb_json_event read_word(mb_json_reader *r, const char *p, const char *word,
-                               size_t length, mb_json_event event)
+static MB_ALWAYS_INLINE mb_json_event read_word(mb_json_reader *r, const char *p,
+                                                const char *word, size_t length,
+                                                mb_json_event event)
 {
     if ((size_t)(r->end - p) < length || memcmp(p, word, length) != 0) {
         return fail(r, p, "not a JSON value");
@@ -305,13 +327,13 @@ static mb_json_event read_word(mb_json_reader *r, const char *p, const char *wor
 }
 
 // Reads the value at `p`, where there is no white space.
-static mb_json_event read_value(mb_json_reader *r, const char *p)
+static MB_ALWAYS_INLINE mb_json_event read_value(mb_json_reader *r, const char *p)
 {
     r->cursor = p;
     r->state = r->depth == 0 ? MB_JSON_WANT_END : MB_JSON_WANT_MORE;
     switch (p < r->end ? *p : '\0') {
     case '"':
-        return read_string(r, p + 1, MB_JSON_STRING);
+        return read_string(r, p + 1);
     case '{':
         return open_container(r, true);
     case '[':
@@ -339,30 +361,30 @@ static mb_json_event read_value(mb_json_reader *r, const char *p)
     }
 }
 
-// Reads the key at `p` and the colon after it.
-static mb_json_event read_key(mb_json_reader *r, const char *p)
+// Reads the key at `p`, the colon after it and the beginning of its value.
+static MB_ALWAYS_INLINE mb_json_event read_pair(mb_json_reader *r, const char *p)
 {
     if (p == r->end || *p != '"') {
         return fail_unexpected(r, p, "a key is missing");
     }
-    if (read_string(r, p + 1, MB_JSON_KEY) == MB_JSON_ERROR) {
+    if (read_string(r, p + 1) == MB_JSON_ERROR) {
         return MB_JSON_ERROR;
     }
+    r->key = r->text;
+    r->key_length = r->length;
     p = skip_space(r->cursor, r->end);
     if (p == r->end || *p != ':') {
         return fail_unexpected(r, p, "a colon is missing after a key");
     }
-    r->cursor = p + 1;
-    r->state = MB_JSON_WANT_VALUE;
-    return MB_JSON_KEY;
+    return read_value(r, skip_space(p + 1, r->end));
 }
 
 // Reads what follows a value inside a container.
-static mb_json_event read_more(mb_json_reader *r, const char *p)
+static MB_ALWAYS_INLINE mb_json_event read_more(mb_json_reader *r, const char *p)
 {
     if (p < r->end && *p == ',') {
         p = skip_space(p + 1, r->end);
-        return r->in_object ? read_key(r, p) : read_value(r, p);
+        return r->in_object ? read_pair(r, p) : read_value(r, p);
     }
     if (p < r->end && *p == (r->in_object ? '}' : ']')) {
         return close_container(r, p);
@@ -378,11 +400,13 @@ mb_json_event mb_json_next(mb_json_reader *r)
     if (MB_UNLIKELY(r->problem != NULL)) {
         return MB_JSON_ERROR;
     }
+    r->unescaped->length = 0;
+    r->key = NULL;
     switch (r->state) {
     case MB_JSON_WANT_ITEM:
         return p < r->end && *p == ']' ? close_container(r, p) : read_value(r, p);
     case MB_JSON_WANT_KEY:
-        return p < r->end && *p == '}' ? close_container(r, p) : read_key(r, p);
+        return p < r->end && *p == '}' ? close_container(r, p) : read_pair(r, p);
     case MB_JSON_WANT_MORE:
         return read_more(r, p);
     case MB_JSON_WANT_END:

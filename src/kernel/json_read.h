@@ -1,6 +1,6 @@
 // A pull parser for JSON as RFC 8259 has it, and nothing more lenient: each call gives the next
-// event of the text, and an event's bytes or number stand in the reader. It allocates only for
-// strings that hold escapes.
+// event of the text; an event's bytes or number, and its key, stand in the reader. It allocates
+// only for strings that hold escapes.
 #ifndef MB_KERNEL_JSON_READ_H
 #define MB_KERNEL_JSON_READ_H
 
@@ -20,7 +20,6 @@ typedef enum mb_json_event {
     MB_JSON_BIG,    // an integer beyond int64: the literal `text`
     MB_JSON_DOUBLE, // `number`
     MB_JSON_STRING, // `text`
-    MB_JSON_KEY,    // `text`; the next events are the key's value
     MB_JSON_ARRAY,  // the beginning of an array
     MB_JSON_OBJECT, // the beginning of an object
     MB_JSON_CLOSE   // the end of the innermost array or object
@@ -40,6 +39,8 @@ typedef struct mb_json_reader {
     const char *start;    // the first byte
     const char *text;     // of the present event; not terminated, valid until the next call
     size_t length;        // of text
+    const char *key;      // of a value inside an object; NULL for any other event. Like text
+    size_t key_length;    // of key
     int64_t integer;      // of MB_JSON_INT
     double number;        // of MB_JSON_DOUBLE
     const char *problem;  // what is wrong, after MB_JSON_ERROR

@@ -8,7 +8,7 @@
 
 enum { LONGEST_ESCAPE = 6 };
 
-// Writes the escape of a byte that needs one and returns the end of it.
+// Writes the escape of a special byte and returns the end of it.
 static char *write_escape(char *out, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef", letters[] = "btn?fr";
@@ -26,60 +26,97 @@ static char *write_escape(char *out, unsigned char byte)
     return out;
 }
 
-// Writes the character at `p`, which is not a plain byte. Gives the byte after it, or NULL when
-// it is not valid UTF-8.
-static const char *write_special(char **out, const char *p, const char *end)
-{
-    if ((unsigned char)*p < 0x80) {
-        *out = write_escape(*out, (unsigned char)*p);
-        return p + 1;
-    }
-    size_t sequence = mb_utf8_sequence(p, end);
-    if (sequence == 0) {
-        return NULL;
-    }
-    memcpy(*out, p, sequence);
-    *out += sequence;
-    return p + sequence;
-}
-
-// Writes a string from its first special character at `p` on, to the end of the buffer. False
-// when it is not valid UTF-8. Every turn has room for one escape, the rest unescaped and the
-// quote.
-static bool write_rest(mb_buffer *buffer, const char *p, const char *end)
+// Writes the bytes from `p` on with their escapes. Every turn has room for the rest as it is,
+// an escape, the quote and what the caller puts after it.
+static void write_escaped(mb_buffer *buffer, const char *p, const char *end, unsigned *high)
 {
     while (p < end) {
-        size_t room = LONGEST_ESCAPE + (size_t)(end - p) + MB_JSON_BLOCK + 1;
+        size_t room = (size_t)(end - p) + MB_JSON_BLOCK + LONGEST_ESCAPE + 2;
         if (!mb_buffer_reserve(buffer, room)) {
-            return true;
+            return;
         }
         char *out = buffer->data + buffer->length;
-        p = write_special(&out, p, end);
-        if (p == NULL) {
-            return false;
+        p = mb_json_copy_plain(&out, p, end, high);
+        if (p < end) {
+            out = write_escape(out, (unsigned char)*p++);
         }
-        p = mb_json_copy_plain(&out, p, end);
         buffer->length = (size_t)(out - buffer->data);
     }
+}
+
+// Copies a string of at least a block up to its first special byte, whose index it returns. The
+// last block overlaps the one before it.
+static size_t copy_long(char *out, const char *p, size_t length, unsigned *high)
+{
+    size_t done = 0;
+    while (done < length) {
+        size_t next = length - done >= MB_JSON_BLOCK ? done : length - MB_JSON_BLOCK;
+        mb_json_block found = mb_json_examine(p + next);
+        memcpy(out + next, p + next, MB_JSON_BLOCK);
+        *high |= found.high;
+        if (found.special != 0) {
+            return next + mb_json_lowest(found.special);
+        }
+        done = next + MB_JSON_BLOCK;
+    }
+    return length;
+}
+
+// The same for a string of any length. Of a short one all is copied or, when it is not plain,
+// none.
+static MB_ALWAYS_INLINE size_t copy_prefix(char *out, const char *p, size_t length,
+                                           unsigned *high)
+{
+    if (length > MB_WORDS_LONGEST || length == 0) {
+        return length == 0 ? 0 : copy_long(out, p, length, high);
+    }
+    mb_words words = mb_words_read(p, length);
+    if (!mb_json_words_plain(words)) {
+        return 0;
+    }
+    mb_words_write(out, length, words);
+    return length;
+}
+
+// Writes a string with its quotes, and leaves room for one byte more.
+static MB_ALWAYS_INLINE bool write_quoted(mb_buffer *out, const char *bytes, size_t length)
+{
+    unsigned high = 0;
+    size_t before = out->length;
+    if (!mb_buffer_reserve(out, length + 3)) {
+        return true;
+    }
+    char *text = out->data + before;
+    text[0] = '"';
+    size_t plain = copy_prefix(text + 1, bytes, length, &high);
+    out->length = before + 1 + plain;
+    if (MB_UNLIKELY(plain < length)) {
+        write_escaped(out, bytes + plain, bytes + length, &high);
+    }
+    if (MB_UNLIKELY(high != 0 && !mb_utf8_valid(bytes, length))) {
+        out->length = before;
+        return false;
+    }
+    mb_buffer_append_byte(out, '"');
     return true;
 }
 
 bool mb_json_write_string(mb_buffer *out, const char *bytes, size_t length)
 {
-    const char *end = bytes + length;
+    return write_quoted(out, bytes, length);
+}
+
+bool mb_json_write_key(mb_buffer *out, bool first, const char *bytes, size_t length)
+{
     size_t before = out->length;
-    if (!mb_buffer_reserve(out, length + MB_JSON_BLOCK + 2)) {
-        return true;
+    if (!first) {
+        mb_buffer_append_byte(out, ',');
     }
-    char *cursor = out->data + before;
-    *cursor++ = '"';
-    const char *rest = mb_json_copy_plain(&cursor, bytes, end);
-    out->length = (size_t)(cursor - out->data);
-    if (rest < end && !write_rest(out, rest, end)) {
+    if (!write_quoted(out, bytes, length)) {
         out->length = before;
         return false;
     }
-    mb_buffer_append_byte(out, '"');
+    mb_buffer_append_byte(out, ':');
     return true;
 }
 

@@ -12,6 +12,10 @@ MB_HIDDEN_BEGIN
 // with the buffer as long as before, when the bytes are not valid UTF-8.
 bool mb_json_write_string(mb_buffer *out, const char *bytes, size_t length);
 
+// Writes a key of an object with the colon after it and, if it is not the first, the comma
+// before it. Otherwise the same.
+bool mb_json_write_key(mb_buffer *out, bool first, const char *bytes, size_t length);
+
 // Writes an integer.
 void mb_json_write_integer(mb_buffer *out, int64_t value);
 

@@ -35,23 +35,26 @@ size_t mb_format_integer(int64_t value, char *out)
     return sign + count;
 }
 
-// Most numbers people write have few decimals: m / 10^k, both of them exact as doubles, is the
-// double nearest to that decimal, so when it is the value, m * 10^-k is a decimal for it; the
-// first one found has the fewest digits.
+// Most numbers people write have few decimals: m / 10^6, both of them exact as doubles, is the
+// double nearest to that decimal, so when it is the value, m * 10^-6 is a decimal for it; and
+// it is the only one of so few digits. Its zeros at the end go.
 static bool few_decimals(double value, decimal *result)
 {
-    static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
-    if (FLT_EVAL_METHOD != 0) {
+    if (value < 1e15 && (double)(uint64_t)value == value) {
+        *result = (decimal){ (uint64_t)value, 0 };
+        return true;
+    }
+    double scaled = value * 1e6;
+    uint64_t whole = scaled < 1e15 ? (uint64_t)(scaled + 0.5) : 0;
+    if (FLT_EVAL_METHOD != 0 || (double)whole / 1e6 != value) {
         return false;
     }
-    for (int k = 0; k < 7 && value * powers[k] < 1e15; k++) {
-        uint64_t whole = (uint64_t)(value * powers[k] + 0.5);
-        if ((double)whole / powers[k] == value) {
-            *result = (decimal){ whole, -k };
-            return true;
-        }
+    int exponent = -6;
+    for (; whole % 10 == 0; whole /= 10) {
+        exponent++;
     }
-    return false;
+    *result = (decimal){ whole, exponent };
+    return true;
 }
 
 // factor * power * 2^(-64 - shift), for 0 < shift < 64.
@@ -109,20 +112,19 @@ static decimal shortest_between(uint64_t low, uint64_t high, const interval *in)
     return (decimal){ nearest, exponent };
 }
 
-// With the ends of the interval, or what may be its ends.
-static decimal shortest_closed(const interval *in)
+// The whole numbers certainly inside the interval; and those that may be, because they are, or
+// may be, its ends.
+static void whole_numbers(const interval *in, bool closed, uint64_t *low, uint64_t *high)
 {
-    uint64_t low = in->lower.whole + (in->lower.fraction != 0);
-    uint64_t high = in->upper.whole + (in->upper.fraction >= UINT64_MAX - TOLERANCE);
-    return shortest_between(low, high, in);
-}
-
-// Without them.
-static decimal shortest_open(const interval *in)
-{
-    uint64_t low = in->lower.whole + 1 + (in->lower.fraction >= UINT64_MAX - TOLERANCE);
-    uint64_t high = in->upper.whole - (in->upper.fraction == 0);
-    return shortest_between(low, high, in);
+    bool low_end = in->lower.fraction >= UINT64_MAX - TOLERANCE;
+    bool high_end = in->upper.fraction >= UINT64_MAX - TOLERANCE;
+    if (closed) {
+        *low = in->lower.whole + (in->lower.fraction != 0);
+        *high = in->upper.whole + high_end;
+    } else {
+        *low = in->lower.whole + 1 + low_end;
+        *high = in->upper.whole - (in->upper.fraction == 0);
+    }
 }
 
 // "1.5e-7"
@@ -175,12 +177,17 @@ static size_t format_positive(double value, char *out)
         return write_decimal(number, out);
     }
     interval in = interval_of(value);
-    double read;
-    size_t length = write_decimal(shortest_closed(&in), out);
-    if (mb_parse_double(out, length, &read) && read == value) {
-        return length;
+    uint64_t low, high, low_closed, high_closed;
+    whole_numbers(&in, false, &low, &high);
+    whole_numbers(&in, true, &low_closed, &high_closed);
+    if (MB_UNLIKELY(low != low_closed || high != high_closed)) {
+        double read;
+        size_t length = write_decimal(shortest_between(low_closed, high_closed, &in), out);
+        if (mb_parse_double(out, length, &read) && read == value) {
+            return length;
+        }
     }
-    return write_decimal(shortest_open(&in), out);
+    return write_decimal(shortest_between(low, high, &in), out);
 }
 
 size_t mb_format_double(double value, char *out)

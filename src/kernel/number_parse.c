@@ -6,17 +6,9 @@
 #include "kernel/power10.h"
 
 enum {
-    MAX_SIGNIFICANT = 19, // as many digits as a uint64_t holds, whatever they are
     MANTISSA_BITS = 53,
     MIN_EXPONENT = -1022 // of two, of the smallest normal double
 };
-
-typedef struct number {
-    uint64_t digits;  // the first significant digits
-    int count;        // how many they are
-    int64_t exponent; // of ten, of the last of them
-    bool more;        // digits were left out
-} number;
 
 // Two neighbouring doubles, or the only one it can be.
 typedef struct rounding {
@@ -27,38 +19,18 @@ typedef struct rounding {
     bool sure;      // 128 bits were enough to tell
 } rounding;
 
-static number read_number(const char *p, const char *end)
-{
-    number n = { 0 };
-    bool fraction = false;
-    for (p += *p == '-'; p < end && *p != 'e' && *p != 'E'; p++) {
-        if (*p == '.') {
-            fraction = true;
-        } else if (n.count < MAX_SIGNIFICANT) {
-            n.digits = n.digits * 10 + (uint64_t)(*p - '0');
-            n.count += n.digits != 0;
-            n.exponent -= fraction;
-        } else {
-            n.more = true;
-            n.exponent += !fraction;
-        }
-    }
-    n.exponent += p < end ? mb_decimal_exponent(p, end) : 0;
-    return n;
-}
-
 // Where both the digits and the power of ten are doubles, one operation rounds once. It would
 // round twice where doubles are computed with more bits.
-static bool exactly(const number *n, double *value)
+static bool exactly(const mb_digits *n, double *value)
 {
     static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-    if (FLT_EVAL_METHOD != 0 || n->more || n->digits > UINT64_C(1) << MANTISSA_BITS ||
+    if (FLT_EVAL_METHOD != 0 || n->more || n->value > UINT64_C(1) << MANTISSA_BITS ||
         n->exponent < -22 || n->exponent > 22) {
         return false;
     }
-    double digits = (double)n->digits;
+    double digits = (double)n->value;
     *value = n->exponent < 0 ? digits / powers[-n->exponent] : digits * powers[n->exponent];
     return true;
 }
@@ -99,12 +71,12 @@ static uint64_t nearest(const rounding *r)
 }
 
 // The bits of the double nearest to the number `text`, that is not zero.
-static uint64_t round_number(const number *n, const char *text, size_t length)
+static uint64_t round_number(const mb_digits *n, const char *text, size_t length)
 {
-    rounding r = round_product(n->digits, (int)n->exponent);
+    rounding r = round_product(n->value, (int)n->exponent);
     bool sure = r.sure;
     if (sure && n->more) {
-        rounding next = round_product(n->digits + 1, (int)n->exponent);
+        rounding next = round_product(n->value + 1, (int)n->exponent);
         sure = next.sure && nearest(&next) == nearest(&r);
     }
     if (!sure) {
@@ -114,22 +86,33 @@ static uint64_t round_number(const number *n, const char *text, size_t length)
     return nearest(&r);
 }
 
-bool mb_parse_double(const char *text, size_t length, double *value)
+bool mb_round_double(const mb_digits *n, const char *text, size_t length, double *value)
 {
     const uint64_t infinity = UINT64_C(0x7FF) << 52;
-    number n = read_number(text, text + length);
-    int64_t magnitude = n.exponent + n.count;
+    int64_t magnitude = n->exponent + n->count;
     uint64_t bits = 0;
-    if (n.digits == 0 || magnitude < -330) {
+    if (n->value == 0 || magnitude < -330) {
         *value = 0;
     } else if (magnitude > 310) {
         return false;
-    } else if (!exactly(&n, value)) {
-        bits = round_number(&n, text, length);
+    } else if (!exactly(n, value)) {
+        bits = round_number(n, text, length);
         memcpy(value, &bits, sizeof bits);
     }
     if (*text == '-') {
         *value = -*value;
     }
     return bits < infinity;
+}
+
+bool mb_parse_double(const char *text, size_t length, double *value)
+{
+    const char *end = text + length;
+    mb_digits digits = { 0 };
+    const char *p = mb_take_digits(text + (*text == '-'), end, false, &digits);
+    if (p < end && *p == '.') {
+        p = mb_take_digits(p + 1, end, true, &digits);
+    }
+    digits.exponent += p < end ? mb_decimal_exponent(p, end) : 0;
+    return mb_round_double(&digits, text, length, value);
 }
