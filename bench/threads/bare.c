@@ -12,11 +12,12 @@ typedef struct thread {
     sqlite3_int64 key;
     sqlite3_int64 segment; // where its messages lie
     sqlite3_int64 count;   // how many there are
+    sqlite3_int64 indexed; // how many of them the text index holds
 } thread;
 
 static sqlite3_stmt *begin_write, *begin_read, *commit;  // of transactions
 static sqlite3_stmt *find, *insert, *advance, *note;     // of an append
-static sqlite3_stmt *index_backlog, *empty_backlog;      // of every thousandth message
+static sqlite3_stmt *index_tail, *set_indexed, *unnote;  // of each 400th message
 static sqlite3_stmt *read_range, *read_back;             // of reading
 static sqlite3_stmt *new_thread, *new_segment, *set_tip; // of a fork
 static sqlite3_stmt *match, *hit;                        // of a search
@@ -26,23 +27,20 @@ static void prepare_writes(bare *b)
     begin_write = bare_prepare(b, "BEGIN IMMEDIATE");
     begin_read = bare_prepare(b, "BEGIN");
     commit = bare_prepare(b, "COMMIT");
-    find =
-        bare_prepare(b, "SELECT key, segment, count FROM threads WHERE scope = 1 AND id = ?");
+    find = bare_prepare(
+        b, "SELECT key, segment, count, indexed FROM threads WHERE scope = 1 AND id = ?");
     insert = bare_prepare(b, "INSERT INTO messages (key, created_at, internal, id, body)"
                              " VALUES (?, ?, 0, ?, ?)");
     advance = bare_prepare(b, "UPDATE threads SET count = ?, updated_at = ? WHERE key = ?");
-    note = bare_prepare(b, "INSERT INTO message_backlog (n, scope, key, length)"
-                           " SELECT coalesce(max(n), 0) + ?1, 1, ?2, ?1 FROM message_backlog"
-                           " RETURNING n");
-    index_backlog = bare_prepare(b, "INSERT INTO message_text (rowid, tag, text)"
-                                    " SELECT m.key, 's1', m.body ->> 'content'"
-                                    " FROM message_backlog b JOIN messages m"
-                                    " ON m.key >= b.key AND m.key < b.key + b.length"
-                                    " ORDER BY m.key");
-    empty_backlog = bare_prepare(b, "DELETE FROM message_backlog");
+    note = bare_prepare(b, "INSERT INTO message_backlog (segment) VALUES (?)");
+    index_tail = bare_prepare(b, "INSERT INTO message_text (rowid, tag, text)"
+                                 " SELECT key, 's1', body ->> 'content' FROM messages"
+                                 " WHERE key > ? AND key <= ? ORDER BY key");
+    set_indexed = bare_prepare(b, "UPDATE threads SET indexed = count WHERE key = ?");
+    unnote = bare_prepare(b, "DELETE FROM message_backlog WHERE segment = ?");
     new_thread =
         bare_prepare(b, "INSERT INTO threads (scope, id, created_at, updated_at, count,"
-                        " inherited) VALUES (1, ?1, ?2, ?2, ?3, ?3)");
+                        " inherited, indexed) VALUES (1, ?1, ?2, ?2, ?3, ?3, ?3)");
     new_segment =
         bare_prepare(b, "INSERT INTO segments (parent, fork, owner) VALUES (?, ?, ?)");
     set_tip = bare_prepare(b, "UPDATE threads SET segment = ? WHERE key = ?");
@@ -76,6 +74,7 @@ static thread find_thread(bare *b, const char *id)
     t.key = sqlite3_column_int64(find, 0);
     t.segment = sqlite3_column_int64(find, 1);
     t.count = sqlite3_column_int64(find, 2);
+    t.indexed = sqlite3_column_int64(find, 3);
     sqlite3_reset(find);
     return t;
 }
@@ -98,17 +97,26 @@ static void insert_message(bare *b, const thread *t, int64_t now, const char *bo
     bare_step(b, insert);
 }
 
+static void index_messages(bare *b, const thread *t)
+{
+    sqlite3_bind_int64(index_tail, 1, (t->segment << 32) + t->indexed);
+    sqlite3_bind_int64(index_tail, 2, (t->segment << 32) + t->count);
+    bare_step(b, index_tail);
+    sqlite3_bind_int64(set_indexed, 1, t->key);
+    bare_step(b, set_indexed);
+    sqlite3_bind_int64(unnote, 1, t->segment);
+    bare_step(b, unnote);
+}
+
+// The text index is brought up to date with many messages at once, which costs less for each.
 static void note_messages(bare *b, const thread *t, int length)
 {
-    sqlite3_bind_int(note, 1, length);
-    sqlite3_bind_int64(note, 2, (t->segment << 32) + t->count - length + 1);
-    bare_row(b, note);
-    int waiting = sqlite3_column_int(note, 0);
-    sqlite3_reset(note);
-    if (waiting >= 1000) {
-        bare_step(b, index_backlog);
-        bare_step(b, empty_backlog);
+    if (t->indexed == t->count - length) {
+        sqlite3_bind_int64(note, 1, t->segment);
+        bare_step(b, note);
     }
+    if (t->count - t->indexed >= 400)
+        index_messages(b, t);
 }
 
 static void append_some(bare *b, const char *id, char **bodies, int length)
