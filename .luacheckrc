@@ -8,10 +8,11 @@ max_line_length = 100
 read_globals = {
   "jit",
   "unpack",
-  math = { fields = { "tointeger", "type" } },
+  math = { fields = { "maxinteger", "mininteger", "tointeger", "type" } },
   table = { fields = { "unpack" } },
 }
-files["spec"] = { std = "+busted" }
+files["spec"] = { std = "+busted", max_line_length = 120 }
+files["bench"] = { max_line_length = 120 }
 files["lua/moonbase/resty.lua"] = { std = "ngx_lua" }
 
 exclude_files = { "build", "lua_modules", ".luarocks", "moonbase" }
