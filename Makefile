@@ -147,7 +147,8 @@ lint-lua:
 # cppcheck takes an error record, filled only on failure, for one used uninitialized (ctuuninitvar);
 # clang-tidy follows the branches better, and one file at a time without false alarms.
 lint-c:
-	clang-format --dry-run -Werror $(C_FILES)
+	@echo clang-format
+	@clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=ctuuninitvar --error-exitcode=1 -Isrc src
 	@echo clang-tidy

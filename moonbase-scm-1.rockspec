@@ -108,6 +108,7 @@ build = {
         "src/binding/json_marks.c",
         "src/binding/kernels.c",
         "src/binding/rows.c",
+        "src/binding/string_cache.c",
         "src/binding/transaction.c",
         "src/binding/types.c",
         "src/binding/vm.c",
