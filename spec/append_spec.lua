@@ -45,7 +45,8 @@ describe("append", function()
       null = moonbase.null, numbers = { 1, -0.5, 1e300, 2 ^ 53, 0 },
       content = {
         { type = "text", text = "é\n\"\\" },
-        { type = "image", source = { type = "base64", media_type = "image/png", data = "iVBO" } },
+        { type = "image", source = { type = "base64", media_type = "image/png",
+          data = "iVBO" } },
         { type = "thinking", thinking = "hm" },
       },
     }
@@ -141,10 +142,14 @@ describe("append", function()
       refuses(".content", { role = "user" })
       refuses(".content", { role = "user", content = 5 })
       refuses(".content", { role = "user", content = moonbase.null })
-      refuses(".content", { role = "user", content = { type = "text", text = "a block, not a list" } })
-      refuses(".content[2]", { role = "user", content = { { type = "text", text = "x" }, "y" } })
-      assert(threads:append("u", { { role = "assistant", tool_calls = { { id = "c", name = "n" } } },
-        { role = "assistant", content = moonbase.null, tool_calls = { { id = "c", name = "n" } } } }))
+      refuses(".content", { role = "user", content = { type = "text",
+        text = "a block, not a list" } })
+      refuses(".content[2]", { role = "user",
+        content = { { type = "text", text = "x" }, "y" } })
+      assert(threads:append("u", { { role = "assistant",
+        tool_calls = { { id = "c", name = "n" } } },
+        { role = "assistant", content = moonbase.null,
+          tool_calls = { { id = "c", name = "n" } } } }))
     end)
 
     it("a tool's message that does not say which call it answers", function()
@@ -155,13 +160,16 @@ describe("append", function()
 
     it("an answer or a call in a message of another role", function()
       refuses(".tool_call_id", { role = "user", content = "x", tool_call_id = "c" })
-      refuses(".tool_calls", { role = "user", content = "x", tool_calls = { { id = "c", name = "n" } } })
+      refuses(".tool_calls", { role = "user", content = "x",
+        tool_calls = { { id = "c", name = "n" } } })
       refuses(".tool_calls", { role = "tool", content = "x", tool_call_id = "c",
         tool_calls = { { id = "c", name = "n" } } })
     end)
 
     it("tool calls without id or name, or with the same id twice", function()
-      local function calls(...) return { role = "assistant", content = "", tool_calls = { ... } } end
+      local function calls(...)
+        return { role = "assistant", content = "", tool_calls = { ... } }
+      end
       refuses(".tool_calls[1].id", calls { name = "n" })
       refuses(".tool_calls[1].id", calls { id = " ", name = "n" })
       refuses(".tool_calls[1].name", calls { id = "c" })
@@ -174,7 +182,9 @@ describe("append", function()
     end)
 
     it("metadata that cannot be meant", function()
-      local function with(metadata) return { role = "user", content = "x", metadata = metadata } end
+      local function with(metadata)
+        return { role = "user", content = "x", metadata = metadata }
+      end
       refuses(".metadata", with "text")
       refuses(".metadata.run_id", with { run_id = 5 })
       refuses(".metadata.run_id", with { run_id = "" })
@@ -186,7 +196,8 @@ describe("append", function()
 
     it("a compaction mark that does not lie before the message", function()
       local function mark(from, to)
-        return { role = "user", content = "x", metadata = { compaction = { from_seq = from, to_seq = to } } }
+        return { role = "user", content = "x",
+          metadata = { compaction = { from_seq = from, to_seq = to } } }
       end
       refuses(".metadata.compaction.from_seq", mark(0, 1))
       refuses(".metadata.compaction.from_seq", mark(nil, 1))
@@ -194,7 +205,8 @@ describe("append", function()
       refuses(".metadata.compaction.to_seq", mark(1, 1.5))
       for _, to in ipairs { 3, 4, 100 } do
         local _, err = threads:append("t", { mark(1, to) })
-        assert.are.same({ "invalid", "messages[1].metadata.compaction.to_seq" }, { err.code, err.field })
+        assert.are.same({ "invalid", "messages[1].metadata.compaction.to_seq" },
+          { err.code, err.field })
       end
       assert(threads:append("t", { mark(1, 2), mark(1, 3) }))
     end)
@@ -222,7 +234,8 @@ describe("append", function()
         { "[2].content", { role = "user", content = "\255" } },
         { "[2].extra.x[2]", { role = "user", content = "x", extra = { x = { 1, 0 / 0 } } } },
         { "[2].extra", { role = "user", content = "x", extra = print } },
-        { "[2].metadata.x", { role = "user", content = "x", metadata = { x = { 1, nil, 3 } } } },
+        { "[2].metadata.x", { role = "user", content = "x",
+          metadata = { x = { 1, nil, 3 } } } },
       } do
         local records, err = threads:append("t", { user("good"), case[2] })
         assert.is_nil(records)
@@ -255,23 +268,28 @@ describe("append", function()
     local once = { idempotent = true }
 
     it("gives the records of what it wrote before, and writes nothing", function()
-      local given = { user("a", "a"), { id = "b", role = "user", content = { { n = 1, m = {} } },
+      local given = { user("a", "a"), { id = "b", role = "user",
+        content = { { n = 1, m = {} } },
         list = moonbase.array {} } }
       local first = assert(threads:append("t", given, once))
       clock.now = 2000
       assert.are.same(first, assert(threads:append("t", given, once)))
-      assert.are.same(first, assert(threads:append("t", given, { idempotent = true, expected = 0 })))
+      assert.are.same(first, assert(threads:append("t", given,
+        { idempotent = true, expected = 0 })))
       assert.are.same({ 2, 1000 }, { threads:count("t"), threads:get("t").updated_at })
     end)
 
     it("compares what is meant, not how it was written", function()
-      assert(threads:append("t", { { id = "a", role = "user", content = "x", x = { a = 1, b = 2.0 } } }))
-      assert(threads:append("t", { { x = { b = 2, a = 1.0 }, content = "x", role = "user", id = "a" } }, once))
+      assert(threads:append("t", { { id = "a", role = "user", content = "x",
+        x = { a = 1, b = 2.0 } } }))
+      assert(threads:append("t", { { x = { b = 2, a = 1.0 }, content = "x", role = "user",
+        id = "a" } }, once))
     end)
 
     it("refuses an id that is committed with another content", function()
       assert(threads:append("t", many(2)))
-      for _, message in ipairs { user("other", "m2"), { id = "m2", role = "system", content = "m2" },
+      for _, message in ipairs { user("other", "m2"),
+        { id = "m2", role = "system", content = "m2" },
         { id = "m2", role = "user", content = "m2", more = moonbase.array {} } } do
         local records, err = threads:append("t", { user("new", "n"), message }, once)
         assert.is_nil(records)
@@ -281,14 +299,17 @@ describe("append", function()
     end)
 
     it("tells an empty list from an empty table", function()
-      assert(threads:append("t", { { id = "a", role = "user", content = "x", list = moonbase.array {} } }))
-      local _, err = threads:append("t", { { id = "a", role = "user", content = "x", list = {} } }, once)
+      assert(threads:append("t", { { id = "a", role = "user", content = "x",
+        list = moonbase.array {} } }))
+      local _, err = threads:append("t", { { id = "a", role = "user", content = "x",
+        list = {} } }, once)
       assert.are.equal("conflict", err.code)
     end)
 
     it("writes what is new, in the order given", function()
       assert(threads:append("t", many(2)))
-      local records = assert(threads:append("t", { user("x", "x"), user("m1", "m1"), user("y") }, once))
+      local records = assert(threads:append("t",
+        { user("x", "x"), user("m1", "m1"), user("y") }, once))
       assert.are.equal("3 1 4", conversation.fields(records, "seq"))
       assert.are.equal("m1 m2 x y", log())
       local _, err = threads:append("t", { user("z", "z"), user("m1", "m1") },
@@ -300,15 +321,18 @@ describe("append", function()
       assert(threads:append("t", many(3)))
       assert(threads:fork("t", { id = "f", at = 2 }))
       local records = assert(threads:append("f", many(2), once))
-      assert.are.same({ "1 2", "f" }, { conversation.fields(records, "seq"), records[1].thread })
+      assert.are.same({ "1 2", "f" }, { conversation.fields(records, "seq"),
+        records[1].thread })
       assert(threads:append("f", { user("mine", "m3") }, once)) -- the origin's, not the fork's
     end)
 
     it("names the place of bad values in what was given", function()
       assert(threads:append("t", many(2)))
-      local _, err = threads:append("t", { user("m1", "m1"), { id = "n", role = "user", content = "\255" } }, once)
+      local _, err = threads:append("t", { user("m1", "m1"),
+        { id = "n", role = "user", content = "\255" } }, once)
       assert.are.same({ "serialization", "messages[2].content" }, { err.code, err.field })
-      _, err = threads:append("t", { user("n", "n"), { id = "m1", role = "user", content = "\255" } }, once)
+      _, err = threads:append("t", { user("n", "n"),
+        { id = "m1", role = "user", content = "\255" } }, once)
       assert.are.same({ "serialization", "messages[2].content" }, { err.code, err.field })
     end)
   end)
@@ -323,7 +347,8 @@ describe("append", function()
 
   it("is undone whole when a statement fails", function()
     assert(threads:append("t", many(2)))
-    for _, event in ipairs { "INSERT ON main.messages WHEN new.id = 'n3'", "UPDATE ON main.threads",
+    for _, event in ipairs { "INSERT ON main.messages WHEN new.id = 'n3'",
+      "UPDATE ON main.threads",
       "INSERT ON main.message_backlog" } do
       assert(store.context.engine:exec("CREATE TEMP TRIGGER fault BEFORE " .. event
         .. " BEGIN SELECT raise(ABORT, 'injected'); END"))

@@ -17,8 +17,11 @@ describe("a fork", function()
     local fork = assert(threads:fork("origin", { id = "f", at = 3 }))
     assert.are.same({ "f", 3 }, { fork.id, fork.count })
     assert.are.equal("m1 m2 m3", log("f"))
-    for _, record in ipairs(threads:messages("f").items) do assert.are.equal("f", record.thread) end
-    assert.are.same({ "f", 2 }, { threads:message("f", "m2").thread, threads:message("f", "m2").seq })
+    for _, record in ipairs(threads:messages("f").items) do
+      assert.are.equal("f", record.thread)
+    end
+    assert.are.same({ "f", 2 }, { threads:message("f", "m2").thread,
+      threads:message("f", "m2").seq })
   end)
 
   it("copies no message", function()
@@ -34,7 +37,8 @@ describe("a fork", function()
 
   it("has the origin's resource, title and custom, but neither its parent, state, queue nor runs", function()
     assert(threads:create { id = "p" })
-    assert(threads:update("origin", { resource = "r", title = "T", parent = "p", custom = { a = 1 } }))
+    assert(threads:update("origin", { resource = "r", title = "T", parent = "p",
+      custom = { a = 1 } }))
     assert(threads:set_state("origin", { s = 1 }))
     assert(threads:enqueue("origin", { user("later") }))
     assert(store.runs:create { id = "run", thread = "origin", agent = "a", status = "running" })
@@ -82,7 +86,9 @@ describe("a fork", function()
   end)
 
   it("is whole after its origin was deleted, cleared or replaced", function()
-    for _, id in ipairs { "a", "b", "c" } do assert(threads:fork("origin", { id = id, at = 3 })) end
+    for _, id in ipairs { "a", "b", "c" } do
+      assert(threads:fork("origin", { id = id, at = 3 }))
+    end
     assert(threads:append("a", { user("a4") }))
     assert(threads:replace("origin", many(2, "new")))
     assert.are.same({ "m1 m2 m3 a4", "new1 new2" }, { log("a"), log("origin") })
@@ -116,7 +122,8 @@ describe("a fork", function()
     assert(threads:fork("c", { id = "d", at = 3 })) -- of what lies in the origin
     assert.are.equal("m1 m2 m3 m4 a1 a2 b1 c1", log("c"))
     assert.are.equal("m1 m2 m3", log("d"))
-    assert.are.equal("c1 b1 a2 a1 m4 m3", texts(threads:messages("c", { order = "desc", limit = 6 }).items))
+    assert.are.equal("c1 b1 a2 a1 m4 m3", texts(threads:messages("c",
+      { order = "desc", limit = 6 }).items))
     assert.are.equal("m4 a1 a2 b1", texts(threads:range("c", 4, 7)))
     assert.are.equal("a2", threads:message("c", "a2").message.content)
     assert.is_nil(threads:message("c", "b2"))
@@ -156,7 +163,8 @@ describe("a fork", function()
       { role = "user", content = "i2", visibility = "internal" },
     }))
     assert.are.equal("r1 r2", texts(threads:messages("f", { run = "r" }).items))
-    assert.are.equal("i2 i1", texts(threads:messages("f", { visibility = "internal", order = "desc" }).items))
+    assert.are.equal("i2 i1", texts(threads:messages("f",
+      { visibility = "internal", order = "desc" }).items))
     assert.are.equal(2, threads:messages("f", { run = "r", total = true, limit = 1 }).total)
   end)
 end)

@@ -16,7 +16,8 @@ describe("the tree of threads", function()
   -- Threads whose ids are letters, each the parent of the next.
   local function family(letters)
     for i = 1, #letters do
-      assert(threads:create { id = letters:sub(i, i), parent = i > 1 and letters:sub(i - 1, i - 1) or nil })
+      assert(threads:create { id = letters:sub(i, i), parent = i > 1
+        and letters:sub(i - 1, i - 1) or nil })
     end
   end
 
@@ -55,7 +56,8 @@ describe("the tree of threads", function()
   it("may be deep", function()
     assert(threads:create { id = "n1" })
     for i = 2, 300 do assert(threads:create { id = "n" .. i, parent = "n" .. i - 1 }) end
-    refused("thread hierarchy cycle detected at 'n1'", threads:update("n1", { parent = "n300" }))
+    refused("thread hierarchy cycle detected at 'n1'",
+      threads:update("n1", { parent = "n300" }))
     assert(threads:delete("n1", { children = "cascade" }))
     assert.are.equal(0, conversation.rows(store, "threads"))
   end)
@@ -122,7 +124,8 @@ describe("the tree of threads", function()
       assert.matches("injected", err.message, 1, true)
       assert.are.equal(5, conversation.rows(store, "threads"))
       assert.are.equal(5, conversation.rows(store, "messages"))
-      assert.are.equal("in d", threads:message("d", threads:messages("d").items[1].id).message.content)
+      assert.are.equal("in d", threads:message("d",
+        threads:messages("d").items[1].id).message.content)
     end)
   end)
 end)

@@ -46,7 +46,8 @@ describe("messages", function()
     assert.are.equal("m1 m2 m4 m5 m7 m8 m10", list { visibility = "external" })
     assert.are.equal("m1 m2 m3 m4 m5 m6 m7 m8 m9 m10", list { visibility = "any" })
     assert.are.equal("m6", list { run = "even", visibility = "internal" })
-    assert.are.equal("m10 m8", list { run = "even", visibility = "external", order = "desc", after = 5 })
+    assert.are.equal("m10 m8", list { run = "even", visibility = "external", order = "desc",
+      after = 5 })
     assert.are.equal("", list { run = "odd" })
   end)
 
@@ -56,11 +57,13 @@ describe("messages", function()
     assert.are.equal(0, page({ after = 7, before = 3 }).total)
     assert.are.equal(5, page({ run = "even", total = true, limit = 1 }).total)
     assert.are.equal(2, page({ visibility = "internal", after = 3, total = true }).total)
-    assert.are.equal(1, page({ run = "even", visibility = "internal", total = true, limit = 0 }).total)
+    assert.are.equal(1, page({ run = "even", visibility = "internal", total = true,
+      limit = 0 }).total)
   end)
 
   it("are paged in both orders under every filter", function()
-    for _, query in ipairs { {}, { order = "desc" }, { run = "even" }, { visibility = "external" },
+    for _, query in ipairs { {}, { order = "desc" }, { run = "even" },
+      { visibility = "external" },
       { visibility = "internal", order = "desc" }, { after = 2, before = 9, order = "desc" },
       { run = "even", visibility = "external", order = "desc" } } do
       local whole, seen, back = list(query), {}, {}
@@ -99,7 +102,8 @@ describe("messages", function()
     assert.are.equal("m5 m6 m7 m8", list { limit = 4, cursor = first.next_cursor })
     local newest = page { limit = 4, order = "desc" }
     assert(threads:append("t", { user("newer") }))
-    assert.are.equal("m7 m6 m5 m4", list { limit = 4, order = "desc", cursor = newest.next_cursor })
+    assert.are.equal("m7 m6 m5 m4", list { limit = 4, order = "desc",
+      cursor = newest.next_cursor })
   end)
 
   it("refuse numbers that are no seqs", function()
@@ -115,7 +119,8 @@ describe("messages", function()
   describe("one by one", function()
     it("are found by id", function()
       assert.are.equal(4, threads:message("t", "m4").seq)
-      assert.are.same(threads:messages("t", { after = 3, limit = 1 }).items[1], threads:message("t", "m4"))
+      assert.are.same(threads:messages("t", { after = 3, limit = 1 }).items[1],
+        threads:message("t", "m4"))
       assert.is_nil(threads:message("t", "none"))
       assert.is_nil(threads:message("none", "m4"))
     end)
@@ -180,7 +185,8 @@ describe("messages", function()
       assert.are.equal("m6 m7 m8 m9 m10 late", table.concat(seen, " "))
     end)
 
-    it("holds nothing open: a log can be changed, and the store closed, in the middle", function()
+    it("holds nothing open: a log can be changed, and the store closed, in the middle",
+      function()
       for record in threads:each("t", { limit = 2 }) do
         if record.seq == 2 then assert(threads:clear("t")) end
       end

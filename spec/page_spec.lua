@@ -6,7 +6,8 @@ local core = require "moonbase.core"
 local function fill(store, clock, count)
   for i = 1, count do
     if i % 3 ~= 0 then clock.now = clock.now + 1 end
-    assert(store.threads:create { id = ("t%02d"):format(i), resource = i % 2 == 0 and "even" or nil })
+    assert(store.threads:create { id = ("t%02d"):format(i), resource = i % 2 == 0
+      and "even" or nil })
   end
 end
 
@@ -73,7 +74,8 @@ describe("a page", function()
 
   it("counts all rows that match when asked", function()
     assert.are.equal(20, assert(store.threads:list { limit = 2, total = true }).total)
-    assert.are.equal(10, assert(store.threads:list { limit = 2, total = true, resource = "even" }).total)
+    assert.are.equal(10, assert(store.threads:list { limit = 2, total = true,
+      resource = "even" }).total)
     assert.is_nil(assert(store.threads:list { limit = 2 }).total)
   end)
 
@@ -196,11 +198,13 @@ describe("a cursor", function()
 
   it("is refused when garbled", function()
     local digest = core.decode(base64url.decode(cursor))[1]
-    for _, forged in ipairs { { digest }, { digest, 0, 1 }, { digest, 0, 1, 2, 3 }, { digest, 2 },
+    for _, forged in ipairs { { digest }, { digest, 0, 1 }, { digest, 0, 1, 2, 3 },
+      { digest, 2 },
       { digest, 0, true, {} }, { digest, 0, core.null, "x" }, { 1, 0 }, { digest = 1 } } do
       refused(store.threads:list { cursor = base64url.encode(core.encode(forged)) })
     end
-    for _, text in ipairs { "", "x", "!", "3", cursor:sub(2), cursor .. "A", "AAAA", ("A"):rep(1e5),
+    for _, text in ipairs { "", "x", "!", "3", cursor:sub(2), cursor .. "A", "AAAA",
+      ("A"):rep(1e5),
       "a b", cursor .. "=", "\0", base64url.encode("[") } do
       refused(store.threads:list { cursor = text })
     end
@@ -208,7 +212,8 @@ describe("a cursor", function()
 
   it("holds values that are data", function()
     local digest = core.decode(base64url.decode(cursor))[1]
-    local forged = base64url.encode(core.encode { digest, 0, "x' OR 1 --", "'; DROP TABLE threads" })
+    local forged = base64url.encode(core.encode { digest, 0, "x' OR 1 --",
+      "'; DROP TABLE threads" })
     assert(store.threads:list { cursor = forged })
     assert.are.equal(6, #assert(store.threads:list {}).items)
   end)

@@ -18,7 +18,8 @@ Model.__index = Model
 
 local function new_model(seed)
   local store = conversation.store()
-  return setmetatable({ store = store, threads = store.threads, logs = {}, queues = {}, names = {},
+  return setmetatable({ store = store, threads = store.threads, logs = {}, queues = {},
+    names = {},
     random = generator(seed), serial = 0 }, Model)
 end
 
@@ -47,7 +48,8 @@ function Model:message(seq)
   if random(3) == 1 then message.metadata = { run_id = "run" .. random(3) } end
   if seq > 4 and random(12) == 1 then
     local from = random(seq - 2)
-    message.metadata = { compaction = { from_seq = from, to_seq = from + random(seq - 1 - from) } }
+    message.metadata = { compaction = { from_seq = from,
+      to_seq = from + random(seq - 1 - from) } }
   end
   return message
 end
@@ -190,7 +192,8 @@ function CHECKS:single(name, log)
   assert.are.same({ seq, name }, { record.seq, record.thread })
   local to = seq + self.random(9)
   local records = assert(self.threads:range(name, seq, to))
-  assert.are.equal(contents { (table.unpack or unpack)(log, seq, math.min(to, #log)) }, contents(records)) -- luacheck: ignore
+  assert.are.equal(contents { (table.unpack or unpack)(log, seq, math.min(to, #log)) },
+    contents(records)) -- luacheck: ignore
 end
 
 -- The fold as the reference describes it: one walk over the whole log.
@@ -218,7 +221,8 @@ local function folded(log)
     for seq = mark.from, mark.to do covered[seq] = true end
   end
   for seq, message in ipairs(log) do
-    while kept[1] and kept[1].from <= seq do view[#view + 1] = log[table.remove(kept, 1).seq] end
+    while kept[1] and kept[1].from <= seq do view[#view + 1] = log[table.remove(kept,
+      1).seq] end
     if not covered[seq] and not summaries[seq] then view[#view + 1] = message end
   end
   return view
@@ -265,7 +269,8 @@ local WEIGHTS = { create = 2, append = 14, append_taken = 2, fork = 5, delete = 
 
 local function bag()
   local names = {}
-  for _, name in ipairs { "create", "append", "append_taken", "fork", "delete", "clear", "replace",
+  for _, name in ipairs { "create", "append", "append_taken", "fork", "delete", "clear",
+    "replace",
     "enqueue", "freeze" } do
     for _ = 1, WEIGHTS[name] do names[#names + 1] = name end
   end

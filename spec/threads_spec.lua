@@ -76,7 +76,8 @@ describe("a thread", function()
       assert(threads:save { id = "t", title = "one", resource = "r", custom = { a = 1 } })
       clock.now = 2000
       local saved = assert(threads:save { id = "t", title = "two" })
-      assert.are.same({ id = "t", title = "two", created_at = 1000, updated_at = 2000, count = 0 },
+      assert.are.same({ id = "t", title = "two", created_at = 1000, updated_at = 2000,
+        count = 0 },
         saved)
     end)
 
@@ -135,7 +136,8 @@ describe("a thread", function()
     it("keeps what it had when the patch is bad", function()
       local before = threads:get("t")
       for _, patch in ipairs {
-        { title = "\255" }, { custom = { x = 0 / 0 } }, { parent = "missing" }, { parent = "t" },
+        { title = "\255" }, { custom = { x = 0 / 0 } }, { parent = "missing" },
+          { parent = "t" },
         { resource = ("x"):rep(513) }, { custom = { [1] = "a", b = "c" } },
       } do
         local thread, err = threads:update("t", patch)
@@ -233,8 +235,10 @@ describe("a thread", function()
       assert.are.equal("root2", list { root = true, resource = "bob" })
       assert.are.equal("", list { root = true, parent = "root1" })
       assert.are.equal("", list { resource = "an" })
-      assert.are.equal("kid1 kid2 root2 root1", list { resource = " ", parent = "", root = false })
-      assert.are.equal(1, assert(threads:list { parent = "root1", resource = "bob", total = true }).total)
+      assert.are.equal("kid1 kid2 root2 root1",
+        list { resource = " ", parent = "", root = false })
+      assert.are.equal(1, assert(threads:list { parent = "root1", resource = "bob",
+        total = true }).total)
     end)
 
     it("treats filters as data", function()
@@ -364,8 +368,10 @@ describe("a thread", function()
     raises("query.root", function() threads:list { root = "yes" } end)
     raises("'text'", function() threads:search() end)
     raises("options.boundary", function() threads:enqueue("t", {}, { boundary = "now" }) end)
-    raises("options.granularity", function() threads:enqueue("t", {}, { granularity = "two" }) end)
+    raises("options.granularity", function() threads:enqueue("t", {},
+      { granularity = "two" }) end)
     raises("options.boundary", function() threads:freeze("t", { boundary = "now" }) end)
-    raises("options.run", function() threads:freeze("t", { boundary = "new_run", run = "r" }) end)
+    raises("options.run", function() threads:freeze("t",
+      { boundary = "new_run", run = "r" }) end)
   end)
 end)

@@ -375,8 +375,9 @@ function run_record.project(ctx, run)
 end
 
 local function save(ctx, run, stored, key)
-  local ok, err = check_run(run)
-  if ok and stored then ok, err = check_change(stored, run) end
+  local ok, err = true, nil
+  if stored then ok, err = check_change(stored, run) end
+  if ok then ok, err = check_run(run) end
   if ok then
     if stored then ok, err = update(ctx, key, stored, run) else ok, err = insert(ctx, run) end
   end
