@@ -99,6 +99,7 @@ build = {
     ["moonbase.worker_task"] = "lua/moonbase/worker_task.lua",
     ["moonbase.core"] = {
       sources = {
+        "src/binding/calls.c",
         "src/binding/connection.c",
         "src/binding/core.c",
         "src/binding/errors.c",
@@ -127,6 +128,7 @@ build = {
         "src/kernel/uuid7.c",
         "src/storage/busy.c",
         "src/storage/connection.c",
+        "src/storage/inherited.c",
         "src/storage/path.c",
         "src/storage/sqlite_error.c",
         "src/storage/statement.c",

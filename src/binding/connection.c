@@ -1,16 +1,18 @@
 #include "binding/connection.h"
 
-#include <string.h>
+#include <limits.h>
+#include <unistd.h>
 
+#include "binding/calls.h"
 #include "binding/errors.h"
-#include "binding/rows.h"
 #include "binding/transaction.h"
 #include "binding/types.h"
+#include "storage/inherited.h"
 #include "storage/path.h"
-#include "storage/sqlite_error.h"
 #include "storage/transaction.h"
 
 static const char CONNECTION_TYPE[] = "moonbase.connection";
+static const char LOADED_BY[] = "moonbase.pid"; // registry: the process that loaded the module
 
 // One handle; several may share a connection.
 typedef struct handle {
@@ -25,8 +27,7 @@ static handle *new_handle(lua_State *L)
     return h;
 }
 
-// The open connection of argument 1; raises when it is closed.
-static mb_connection *check_open(lua_State *L)
+mb_connection *mbL_check_connection(lua_State *L)
 {
     handle *h = luaL_checkudata(L, 1, CONNECTION_TYPE);
     mb_error err;
@@ -45,12 +46,28 @@ static bool option_boolean(lua_State *L, int options, const char *name, bool oth
     return value;
 }
 
-static int option_integer(lua_State *L, int options, const char *name, int otherwise)
+// Milliseconds at 'idx': what is longer than an int can say is for ever.
+static int milliseconds(lua_State *L, int idx, int otherwise)
+{
+    lua_Number value = luaL_optnumber(L, idx, otherwise);
+    return value < INT_MAX ? value > INT_MIN ? (int)value : 0 : INT_MAX;
+}
+
+static int option_milliseconds(lua_State *L, int options, const char *name, int otherwise)
 {
     lua_getfield(L, options, name);
-    int value = (int)luaL_optinteger(L, -1, otherwise);
+    int value = milliseconds(L, -1, otherwise);
     lua_pop(L, 1);
     return value;
+}
+
+// Whether this process came from a fork after the module was loaded.
+static bool is_forked_child(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, LOADED_BY);
+    bool forked = lua_tonumber(L, -1) != (lua_Number)getpid();
+    lua_pop(L, 1);
+    return forked;
 }
 
 // core.open(path, {readonly, create, busy_timeout}): a connection, or nil and
@@ -62,10 +79,12 @@ static int core_open(lua_State *L)
     mb_open_options options = {
         .readonly = option_boolean(L, 2, "readonly", false),
         .create = option_boolean(L, 2, "create", true),
-        .busy_timeout = option_integer(L, 2, "busy_timeout", 5000),
+        .busy_timeout = option_milliseconds(L, 2, "busy_timeout", 5000),
     };
     mb_error err;
     handle *h = new_handle(L);
+    if (is_forked_child(L))
+        mb_forget_inherited();
     h->connection = mb_connection_open(path, &options, &err);
     return h->connection ? 1 : mbL_fail(L, &err);
 }
@@ -102,7 +121,7 @@ bool mbL_connection_check(lua_State *L, mb_connection *c, mb_error *err)
 
 static int connection_share(lua_State *L)
 {
-    mb_connection *c = check_open(L);
+    mb_connection *c = mbL_check_connection(L);
     mb_error err;
     if (!mb_connection_owned(c, &err))
         return mbL_fail(L, &err);
@@ -151,141 +170,9 @@ static int connection_tostring(lua_State *L)
     return 1;
 }
 
-// What one call needs: a statement with its arguments bound.
-typedef struct call {
-    mbL_vm *vm;                // the VM's state
-    mb_connection *connection; // where it runs
-    mb_link *link;             // the handle of it that is used
-    mb_statement *statement;   // bound, not yet stepped
-    mb_error err;              // why the call fails, if it does
-} call;
-
-static bool call_fail_bind(lua_State *L, call *k, mbL_bound bound)
-{
-    if (bound == MBL_MISUSED) {
-        mb_connection_done(k->link);
-        mbL_raise(L, &k->err);
-    }
-    return false;
-}
-
-// Checks argument 1, prepares argument 2, binds the others.
-static bool call_start(lua_State *L, call *k)
-{
-    size_t length;
-    k->vm = mbL_vm_get(L);
-    k->connection = check_open(L);
-    const char *sql = luaL_checklstring(L, 2, &length);
-    if (!mbL_connection_check(L, k->connection, &k->err))
-        return false;
-    k->statement = mb_connection_prepare(k->connection, L, sql, length, &k->link, &k->err);
-    if (k->statement == NULL)
-        return false;
-    mbL_bound bound = mbL_bind(L, k->vm, k->statement, 3, &k->err);
-    return bound == MBL_BOUND || call_fail_bind(L, k, bound);
-}
-
-static int call_step(call *k)
-{
-    int result = sqlite3_step(k->statement->handle);
-    if (result != SQLITE_ROW && result != SQLITE_DONE)
-        mb_sqlite_fail(&k->err, k->link->cache.db, result, "step");
-    return result;
-}
-
-static int call_fail(lua_State *L, call *k)
-{
-    if (k->statement != NULL) {
-        mb_connection_done(k->link);
-        mb_connection_failed(k->connection, k->link, &k->err);
-    }
-    return mbL_fail(L, &k->err);
-}
-
-static int connection_run(lua_State *L)
-{
-    call k = { 0 };
-    int result;
-    if (!call_start(L, &k))
-        return call_fail(L, &k);
-    while ((result = call_step(&k)) == SQLITE_ROW) {
-    }
-    if (result != SQLITE_DONE)
-        return call_fail(L, &k);
-    mb_connection_done(k.link);
-    lua_pushinteger(L, (lua_Integer)sqlite3_changes64(k.link->cache.db));
-    return 1;
-}
-
-static int connection_row(lua_State *L)
-{
-    call k = { 0 };
-    if (!call_start(L, &k))
-        return call_fail(L, &k);
-    int result = call_step(&k);
-    if (result == SQLITE_DONE)
-        lua_pushnil(L);
-    else if (result != SQLITE_ROW ||
-             !mbL_push_row(L, k.vm, k.statement, mbL_push_keys(L, k.statement), &k.err))
-        return call_fail(L, &k);
-    mb_connection_done(k.link);
-    return 1;
-}
-
-static int connection_value(lua_State *L)
-{
-    call k = { 0 };
-    if (!call_start(L, &k))
-        return call_fail(L, &k);
-    int result = call_step(&k);
-    if (result == SQLITE_DONE)
-        lua_pushnil(L);
-    else if (result != SQLITE_ROW || !mbL_push_column(L, k.vm, k.statement, 0, &k.err))
-        return call_fail(L, &k);
-    mb_connection_done(k.link);
-    return 1;
-}
-
-// Appends all rows of a started call to the array at 'list'.
-static bool collect(lua_State *L, call *k, int list, bool whole_rows)
-{
-    int result, keys = whole_rows ? mbL_push_keys(L, k->statement) : 0;
-    for (int n = 1; (result = call_step(k)) == SQLITE_ROW; n++) {
-        if (!(whole_rows ? mbL_push_row(L, k->vm, k->statement, keys, &k->err)
-                         : mbL_push_column(L, k->vm, k->statement, 0, &k->err)))
-            return false;
-        lua_rawseti(L, list, n);
-    }
-    return result == SQLITE_DONE;
-}
-
-static int collect_all(lua_State *L, bool whole_rows)
-{
-    call k = { 0 };
-    if (!call_start(L, &k))
-        return call_fail(L, &k);
-    lua_newtable(L);
-    int list = lua_gettop(L);
-    if (!collect(L, &k, list, whole_rows))
-        return call_fail(L, &k);
-    mb_connection_done(k.link);
-    lua_settop(L, list);
-    return 1;
-}
-
-static int connection_rows(lua_State *L)
-{
-    return collect_all(L, true);
-}
-
-static int connection_values(lua_State *L)
-{
-    return collect_all(L, false);
-}
-
 static int connection_exec(lua_State *L)
 {
-    mb_connection *c = check_open(L);
+    mb_connection *c = mbL_check_connection(L);
     const char *script = luaL_checkstring(L, 2);
     mb_error err;
     if (!mbL_connection_check(L, c, &err) || !mb_connection_exec(c, L, script, &err))
@@ -300,8 +187,8 @@ static int nothing(lua_State *L)
     return 0;
 }
 
-// What Lua needs to call the function inside the level, and then `leave`, is had
-// beforehand: a lack of memory between the two would leave the level open.
+// What Lua needs to call the function inside a level or view, and then to leave
+// it, is had beforehand: a lack of memory between would leave it open.
 static void reserve_calls(lua_State *L)
 {
     luaL_checkstack(L, 4 * LUA_MINSTACK, NULL);
@@ -309,25 +196,41 @@ static void reserve_calls(lua_State *L)
     lua_call(L, 0, 0);
 }
 
+// Whether a coroutine is running, which may be dropped in the middle.
+static bool in_coroutine(lua_State *L)
+{
+    bool main = lua_pushthread(L) == 1;
+    lua_pop(L, 1);
+    return !main;
+}
+
+// Opens a level; gives what `leave` takes. The outermost level of a coroutine is
+// a transaction userdata: it keeps the coroutine's address from being another's
+// while the level is open, and is rolled back when the coroutine is collected.
 static int connection_enter(lua_State *L)
 {
-    mb_connection *c = check_open(L);
+    mb_connection *c = mbL_check_connection(L);
     mb_error err;
     reserve_calls(L);
+    if (c->depth == 0 && in_coroutine(L))
+        return mbL_transaction_begin(L, c, -1, true);
     uint64_t serial = mbL_connection_check(L, c, &err) ? mb_enter(c, L, -1, &err) : 0;
     if (serial == 0)
         return mbL_fail(L, &err);
-    lua_pushnumber(L, (lua_Number)serial);
+    lua_pushinteger(L, (lua_Integer)serial);
     return 1;
 }
 
 static int connection_leave(lua_State *L)
 {
-    mb_connection *c = check_open(L);
-    uint64_t serial = (uint64_t)luaL_checknumber(L, 2);
+    mb_connection *c = mbL_check_connection(L);
+    bool keep = lua_toboolean(L, 3) != 0;
     mb_error err;
-    if (!mbL_connection_check(L, c, &err) ||
-        !mb_leave(c, serial, lua_toboolean(L, 3) != 0, &err))
+    if (!mbL_connection_check(L, c, &err))
+        return mbL_fail(L, &err);
+    if (lua_isuserdata(L, 2))
+        return mbL_transaction_leave(L, 2, keep);
+    if (!mb_leave(c, (uint64_t)luaL_checkinteger(L, 2), keep, &err))
         return mbL_fail(L, &err);
     lua_pushboolean(L, true);
     return 1;
@@ -336,9 +239,10 @@ static int connection_leave(lua_State *L)
 // Opens one view for several reads; gives what read_end takes.
 static int connection_read_begin(lua_State *L)
 {
-    mb_connection *c = check_open(L);
+    mb_connection *c = mbL_check_connection(L);
     mb_link *link;
     mb_error err;
+    reserve_calls(L);
     if (!mbL_connection_check(L, c, &err) || !mb_snapshot_open(c, L, &link, &err))
         return mbL_fail(L, &err);
     lua_pushinteger(L, link == NULL ? 0 : link == &c->writer ? 1 : 2);
@@ -347,7 +251,7 @@ static int connection_read_begin(lua_State *L)
 
 static int connection_read_end(lua_State *L)
 {
-    mb_connection *c = check_open(L);
+    mb_connection *c = mbL_check_connection(L);
     lua_Integer which = luaL_checkinteger(L, 2);
     mb_error err;
     if (!mbL_connection_check(L, c, &err))
@@ -358,8 +262,8 @@ static int connection_read_end(lua_State *L)
 
 static int connection_begin(lua_State *L)
 {
-    mb_connection *c = check_open(L);
-    int timeout = (int)luaL_optinteger(L, 2, -1);
+    mb_connection *c = mbL_check_connection(L);
+    int timeout = milliseconds(L, 2, -1);
     bool managed = lua_toboolean(L, 3) != 0;
     return mbL_transaction_begin(L, c, timeout, managed);
 }
@@ -367,7 +271,7 @@ static int connection_begin(lua_State *L)
 // Whether the calling coroutine has a transaction open here.
 static int connection_in_transaction(lua_State *L)
 {
-    mb_connection *c = check_open(L);
+    mb_connection *c = mbL_check_connection(L);
     mb_error err;
     if (!mbL_connection_check(L, c, &err))
         return mbL_fail(L, &err);
@@ -378,11 +282,11 @@ static int connection_in_transaction(lua_State *L)
 static const luaL_Reg methods[] = {
     { "share", connection_share },
     { "close", connection_close },
-    { "run", connection_run },
-    { "row", connection_row },
-    { "rows", connection_rows },
-    { "value", connection_value },
-    { "values", connection_values },
+    { "run", mbL_call_run },
+    { "row", mbL_call_row },
+    { "rows", mbL_call_rows },
+    { "value", mbL_call_value },
+    { "values", mbL_call_values },
     { "exec", connection_exec },
     { "enter", connection_enter },
     { "leave", connection_leave },
@@ -402,6 +306,8 @@ static const luaL_Reg metamethods[] = {
 
 void mbL_open_connection(lua_State *L, int vm)
 {
+    lua_pushnumber(L, (lua_Number)getpid());
+    lua_setfield(L, LUA_REGISTRYINDEX, LOADED_BY);
     mbL_new_type(L, CONNECTION_TYPE, vm, metamethods, methods);
 }
 

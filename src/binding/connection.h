@@ -10,6 +10,9 @@ MB_HIDDEN_BEGIN
 // core.open and core.canonical_path.
 extern const luaL_Reg mbL_connection_functions[];
 
+// The open connection of argument 1; raises when it is closed.
+mb_connection *mbL_check_connection(lua_State *L);
+
 // Where every call from Lua begins: true when the connection may be used by this
 // process, else fills 'err' (MB_FORKED). A finalizer may come in the middle of
 // another call on the same connection; then it is refused (MB_BUSY).

@@ -44,10 +44,6 @@ static int bind_number(lua_State *L, mb_statement *s, int index, int arg, mb_err
         mbL_blame(L, err, arg, "a number that is not finite cannot be stored");
         return MISUSED;
     }
-#if LUA_VERSION_NUM < 503
-    if (value == floor(value) && fabs(value) <= EXACT_DOUBLE)
-        return sqlite3_bind_int64(s->handle, index, (sqlite3_int64)value);
-#endif
     return sqlite3_bind_double(s->handle, index, value);
 }
 

@@ -25,11 +25,9 @@ typedef struct transaction {
 // the fields that the Lua layer adds (id, parts).
 static void set_uservalue(lua_State *L)
 {
-    lua_createtable(L, 1, 2);
+    lua_createtable(L, 1, 0);
     lua_pushthread(L);
     lua_rawseti(L, -2, 1);
-    lua_newtable(L);
-    lua_setfield(L, -2, "fields");
     lua_setiuservalue(L, -2, 1);
 }
 
@@ -120,6 +118,17 @@ static int finish(lua_State *L, transaction *t, bool keep)
     return 1;
 }
 
+int mbL_transaction_leave(lua_State *L, int idx, bool keep)
+{
+    transaction *t = luaL_checkudata(L, idx, TRANSACTION_TYPE);
+    mb_error err;
+    refresh(t);
+    if (t->status == ACTIVE)
+        return finish(L, t, keep);
+    mb_error_set(&err, MB_CLOSED, 0, "the transaction has ended");
+    return mbL_fail(L, &err);
+}
+
 static int transaction_commit(lua_State *L)
 {
     return finish(L, check_ending(L), true);
@@ -182,6 +191,8 @@ static int transaction_index(lua_State *L)
         return 1;
     lua_getiuservalue(L, 1, 1);
     lua_getfield(L, -1, "fields");
+    if (lua_isnil(L, -1))
+        return 1;
     lua_pushvalue(L, 2);
     lua_gettable(L, -2);
     return 1;

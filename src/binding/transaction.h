@@ -15,6 +15,10 @@ extern const luaL_Reg mbL_transaction_functions[];
 // ended by core.finish only, not by its user.
 int mbL_transaction_begin(lua_State *L, mb_connection *connection, int timeout, bool managed);
 
+// Ends the one at 'idx': returns true, or nil and the error (MB_CLOSED when it
+// has ended already).
+int mbL_transaction_leave(lua_State *L, int idx, bool keep);
+
 // Creates the metatable; 'vm' is the stack index of the VM's state.
 void mbL_open_transaction(lua_State *L, int vm);
 

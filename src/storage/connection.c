@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "storage/path.h"
 #include "storage/sqlite_error.h"
 #include "storage/transaction.h"
 
@@ -34,22 +35,32 @@ static bool open_fail(mb_error *err, const char *path, mb_code code, int result,
     return false;
 }
 
+// A file that is missing: errno tells no more than that, because SQLite tries
+// to read what it could not make.
+static bool explain_missing(const char *path, int flags, int result, mb_error *err)
+{
+    mb_code code = flags & SQLITE_OPEN_CREATE ? mb_why_not_made(path) : MB_NOT_FOUND;
+    if (code == MB_OK)
+        return open_fail(err, path, MB_IO, result, sqlite3_errstr(result));
+    return open_fail(err, path, code, result,
+                     code == MB_NOT_FOUND ? "no such file or folder"
+                                          : "it cannot be made there");
+}
+
 // SQLite says only that it "cannot open"; the reason is in errno.
-static bool explain_open(const char *path, sqlite3 *db, int result, mb_error *err)
+static bool explain_open(const char *path, sqlite3 *db, int flags, int result, mb_error *err)
 {
     struct stat info;
     int why = db ? sqlite3_system_errno(db) : 0;
     if ((result & 0xff) != SQLITE_CANTOPEN)
         return open_fail(err, path, mb_sqlite_code(result), result,
                          db ? sqlite3_errmsg(db) : sqlite3_errstr(result));
+    if (stat(path, &info) != 0 && errno == ENOENT)
+        return explain_missing(path, flags, result, err);
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return open_fail(err, path, MB_IO, result, "it is a directory");
-    if (why == ENOENT || (why == 0 && access(path, F_OK) != 0))
-        return open_fail(err, path, MB_NOT_FOUND, result, "no such file or folder");
     if (why == EACCES || why == EPERM)
         return open_fail(err, path, MB_DENIED, result, strerror(why));
-    if (why == EROFS)
-        return open_fail(err, path, MB_READONLY, result, strerror(why));
     return open_fail(err, path, MB_IO, result, why ? strerror(why) : sqlite3_errmsg(db));
 }
 
@@ -59,7 +70,7 @@ static bool link_open(mb_link *link, mb_connection *c, int flags, mb_error *err)
     int result = sqlite3_open_v2(c->path, &db,
                                  flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (result != SQLITE_OK) {
-        explain_open(c->path, db, result, err);
+        explain_open(c->path, db, flags, result, err);
         sqlite3_close_v2(db);
         return false;
     }
@@ -141,12 +152,11 @@ void mb_connection_release(mb_connection *c)
     connection_free(c);
 }
 
-void mb_connection_done(mb_link *link)
+int mb_connection_done(mb_link *link)
 {
-    if (link->active == NULL)
-        return;
-    mb_statement_done(link->active);
+    mb_statement *active = link->active;
     link->active = NULL;
+    return active == NULL ? SQLITE_OK : mb_statement_done(active);
 }
 
 bool mb_connection_owned(const mb_connection *c, mb_error *err)

@@ -89,8 +89,9 @@ mb_statement *mb_connection_prepare(mb_connection *connection, const void *user,
 // there is no second reader; or why a transaction that has to go is still there).
 mb_link *mb_connection_link(mb_connection *connection, const void *user, mb_error *err);
 
-// Ends the use of a prepared statement.
-void mb_connection_done(mb_link *link);
+// Ends the use of the active statement, if any. An SQLite result code: what a
+// statement wrote that was not run to its end is checked and committed only now.
+int mb_connection_done(mb_link *link);
 
 // Runs a script of several statements without parameters on the writing handle,
 // throwing rows away. MB_BUSY while a transaction of somebody else is open.

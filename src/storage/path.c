@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool path_fail(mb_error *err, mb_code code, const char *path, const char *why)
 {
@@ -51,4 +52,22 @@ bool mb_canonical_path(const char *path, char *out, size_t size, mb_error *err)
     if (!join(out, size, resolved, name))
         return path_fail(err, MB_INVALID, path, strerror(ENAMETOOLONG));
     return true;
+}
+
+mb_code mb_why_not_made(const char *path)
+{
+    char folder[PATH_MAX];
+    if (split(path, folder, sizeof folder) == NULL)
+        return MB_INVALID;
+    if (access(folder, W_OK | X_OK) == 0)
+        return MB_OK;
+    switch (errno) {
+    case EACCES:
+    case EPERM:
+        return MB_DENIED;
+    case EROFS:
+        return MB_READONLY;
+    default:
+        return MB_NOT_FOUND;
+    }
 }

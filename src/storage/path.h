@@ -12,6 +12,11 @@ MB_HIDDEN_BEGIN
 // missing) to 'out'. MB_NOT_FOUND when its folder does not exist.
 bool mb_canonical_path(const char *path, char *out, size_t size, mb_error *err);
 
+// Why the missing file 'path' could not be made: MB_NOT_FOUND when its folder
+// is missing too, MB_DENIED, MB_READONLY, or MB_OK when nothing is seen to stand
+// against it.
+mb_code mb_why_not_made(const char *path);
+
 MB_HIDDEN_END
 
 #endif

@@ -144,10 +144,20 @@ static bool copy_names(mb_statement *s)
     return true;
 }
 
+// A PRAGMA that does something counts as writing too, but may not like to be
+// inside a transaction.
+static bool is_returning(const mb_statement *s)
+{
+    const char *verb = s->sql + strspn(s->sql, " \t\r\n");
+    return s->column_count > 0 && !sqlite3_stmt_readonly(s->handle) &&
+           sqlite3_strnicmp(verb, "PRAGMA", 6) != 0;
+}
+
 static bool describe(mb_statement *s)
 {
     s->parameter_count = sqlite3_bind_parameter_count(s->handle);
     s->column_count = sqlite3_column_count(s->handle);
+    s->returning = is_returning(s);
     if (!copy_names(s))
         return false;
     for (int i = 0; i < s->parameter_count; i++)
@@ -219,11 +229,12 @@ mb_statement *mb_statement_get(mb_statement_cache *cache, const char *sql, size_
     return s;
 }
 
-void mb_statement_done(mb_statement *statement)
+int mb_statement_done(mb_statement *statement)
 {
-    sqlite3_reset(statement->handle);
+    int result = sqlite3_reset(statement->handle);
     if (statement->copies)
         sqlite3_clear_bindings(statement->handle);
+    return result;
 }
 
 void mb_statement_cache_clear(mb_statement_cache *cache)

@@ -37,6 +37,7 @@ typedef struct mb_statement {
     unsigned hash;              // of the text
     int parameter_count;        // how many values it takes
     int column_count;           // how many columns a row has
+    bool returning;             // changes rows and gives some back
     bool copies;                // a binding owns a copy worth freeing early
     mb_name *parameters;        // by index, from 0
     mb_name *columns;           // by index, from 0
@@ -63,8 +64,9 @@ typedef struct mb_statement_cache {
 mb_statement *mb_statement_get(mb_statement_cache *cache, const char *sql, size_t length,
                                mb_error *err);
 
-// Ends the use of a statement: resets it, and frees what its bindings copied.
-void mb_statement_done(mb_statement *statement);
+// Ends the use of a statement: resets it, which gives an SQLite result code, and
+// frees what its bindings copied.
+int mb_statement_done(mb_statement *statement);
 
 // Finalizes every statement of the cache.
 void mb_statement_cache_clear(mb_statement_cache *cache);

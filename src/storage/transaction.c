@@ -167,7 +167,7 @@ bool mb_leave(mb_connection *c, uint64_t serial, bool keep, mb_error *err)
 void mb_abandon(mb_connection *c, uint64_t serial)
 {
     mb_error ignored;
-    if (c->pid != (long)getpid())
+    if (c->pid != (long)getpid() || !mb_level_open(c, serial))
         return;
     // A finalizer may run in the middle of a call on this very connection. Levels
     // nest, so the outermost abandoned one takes the others with it.
