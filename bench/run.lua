@@ -10,6 +10,7 @@ local TABLES = {
   { name = "threads", on = { "lua54" } },
   { name = "events", on = { "lua54" } },
   { name = "kv", on = { "lua54", "luajit" } },
+  { name = "jobs", on = { "lua54", "luajit" } },
 }
 
 local core = require "moonbase.core"

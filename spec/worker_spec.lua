@@ -292,4 +292,13 @@ describe("a worker", function()
       assert.matches(named, tostring(err), 1, true)
     end
   end)
+
+  it("shows itself in examples/worker.lua", function()
+    local pipe = assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' %s examples/worker.lua 2>&1")
+      :format(package.path, package.cpath, jit and "luajit" or "lua5.4")))
+    local output = pipe:read("*a")
+    pipe:close()
+    assert.matches("fetch +1 +1 +1 +0\nindex +0 +1 +0 +0\n", output)
+    assert.matches("slow comes back 60 s after", output)
+  end)
 end)
