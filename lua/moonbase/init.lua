@@ -12,7 +12,6 @@ local transaction = require "moonbase.transaction"
 local moonbase = {
   _VERSION = core.versions().moonbase,
   null = core.null,
-  array = core.array,
 }
 
 -- OpenResty's cjson has marks of its own for arrays; Debian's has none.
