@@ -184,6 +184,7 @@ fuzz:
 	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 
 fuzz-run: $(FUZZERS)
+	@test -n "$(FUZZERS)" || echo "spec/fuzz/ has no targets"
 	@for fuzzer in $(FUZZERS); do \
 	    echo "== $$fuzzer"; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
