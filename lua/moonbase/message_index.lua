@@ -230,6 +230,26 @@ local function tail_hits(engine, match, count, ranges)
   return hits, err
 end
 
+local OTHER_SCOPE = [[
+  SELECT 1 FROM threads WHERE scope < $scope
+  UNION ALL
+  SELECT 1 FROM threads WHERE scope > $scope
+  LIMIT 1]]
+
+-- The query for any of the words in one scope. The tag costs a walk over all messages of the
+-- scope, so it is left out where it cannot make a difference: in the ranges of a thread, and
+-- where no other scope has threads.
+local function match_of(ctx, list, ranges)
+  local text = "text : (" .. words.any(list) .. ")"
+  if ranges then return text end
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  local other
+  other, err = ctx.engine:value(OTHER_SCOPE, scope)
+  if err then return nil, err end
+  return other and "tag : " .. tag_of(scope) .. " AND " .. text or text
+end
+
 --- The messages that hold any of the words, best first.
 ---@param ctx moonbase.Context
 ---@param list string[]  words
@@ -238,10 +258,9 @@ end
 ---@return moonbase.MessageHit[]|nil
 ---@return moonbase.Error|nil
 function message_index.search(ctx, list, count, ranges)
-  local scope, err = ctx:scope()
-  if not scope then return nil, err end
-  local match = "tag : " .. tag_of(scope) .. " AND text : (" .. words.any(list) .. ")"
-  local hits, more
+  local match, hits, more, err
+  match, err = match_of(ctx, list, ranges)
+  if not match then return nil, err end
   hits, err = best_hits(ctx.engine, match, count, ranges)
   if not hits then return nil, err end
   more, err = tail_hits(ctx.engine, match, count, ranges)

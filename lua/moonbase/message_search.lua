@@ -123,12 +123,25 @@ local function in_resource(ctx, list, query, limit)
   return found
 end
 
+-- The thread that owns the segment of a hit; hits often lie close together.
+local function owner_of(ctx, segment, owners)
+  if owners[segment] then return owners[segment] end
+  local thread, err = ctx.engine:value(OWNER, segment)
+  if err then return nil, err end
+  if not thread then
+    return errors.fail("corrupt", "the text index names a segment that is not there")
+  end
+  owners[segment] = thread
+  return thread
+end
+
 local function everywhere(ctx, list, _, limit)
   local hits, err = message_index.search(ctx, list, limit)
   if not hits then return nil, err end
+  local owners = {}
   for i, hit in ipairs(hits) do
     local thread
-    thread, err = ctx.engine:value(OWNER, hit.segment)
+    thread, err = owner_of(ctx, hit.segment, owners)
     if not thread then return nil, err end
     hits[i], err = show(ctx, thread, hit, list)
     if not hits[i] then return nil, err end
