@@ -117,6 +117,7 @@ build = {
         "src/kernel/codes.c",
         "src/kernel/compress.c",
         "src/kernel/decimal.c",
+        "src/kernel/json_canonical.c",
         "src/kernel/json_read.c",
         "src/kernel/json_write.c",
         "src/kernel/number_format.c",

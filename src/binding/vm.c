@@ -12,6 +12,7 @@ static int vm_gc(lua_State *L)
     mbL_vm *vm = lua_touserdata(L, 1);
     mb_buffer_free(&vm->scratch);
     mb_buffer_free(&vm->unescaped);
+    mb_json_canonical_free(&vm->canonical);
     mb_zstd_free(&vm->zstd);
     return 0;
 }
@@ -23,6 +24,7 @@ static void vm_init(lua_State *L, mbL_vm *vm)
     allocator.fn = lua_getallocf(L, &allocator.ud);
     mb_buffer_init(&vm->scratch, allocator);
     mb_buffer_init(&vm->unescaped, allocator);
+    mb_json_canonical_init(&vm->canonical, allocator);
     vm->sha256_hardware = mb_sha256_hardware();
 }
 
@@ -56,4 +58,5 @@ void mbL_vm_trim(mbL_vm *vm)
 {
     mb_buffer_trim(&vm->scratch, MBL_SCRATCH_KEEP);
     mb_buffer_trim(&vm->unescaped, MBL_SCRATCH_KEEP);
+    mb_json_canonical_trim(&vm->canonical, MBL_SCRATCH_KEEP);
 }

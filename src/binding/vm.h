@@ -10,18 +10,20 @@
 #include "kernel/buffer.h"
 #include "kernel/common.h"
 #include "kernel/compress.h"
+#include "kernel/json_canonical.h"
 #include "kernel/uuid7.h"
 
 // A work buffer that grew beyond this is given back after use.
 enum { MBL_SCRATCH_KEEP = 64 * 1024 };
 
 typedef struct mbL_vm {
-    mb_buffer scratch;       // text or bytes being built by the function that runs
-    mb_buffer unescaped;     // the JSON decoder's own: a string without its escapes
-    mb_uuid7 uuid;           // generator of ids
-    mb_zstd zstd;            // compression contexts
-    bool sha256_hardware;    // the processor has SHA-256 instructions
-    int array_mark;          // registry reference: the metatable that marks an array
+    mb_buffer scratch;           // text or bytes being built by the function that runs
+    mb_buffer unescaped;         // the JSON decoder's own: a string without its escapes
+    mb_json_canonical canonical; // work space of core.canonical
+    mb_uuid7 uuid;               // generator of ids
+    mb_zstd zstd;                // compression contexts
+    bool sha256_hardware;        // the processor has SHA-256 instructions
+    int array_mark;              // registry reference: the metatable that marks an array
     int array_marks;         // registry reference: set of foreign metatables that mark one too
     const void *array_known; // identity of the metatable at array_mark
     // lua-cjson's light userdata for an empty array, if it has one
