@@ -96,19 +96,20 @@ function job_line.wake(engine, queue, now, wanted)
 end
 
 local COUNT = [[
-  UPDATE job_queues SET ready = ready + $ready, running = running + $running, done = done + $done,
-    failed = failed + $failed, dead = dead + $dead, cancelled = cancelled + $cancelled
+  UPDATE job_queues SET open = open + $open, done = done + $done, failed = failed + $failed,
+    dead = dead + $dead, cancelled = cancelled + $cancelled
   WHERE key = $queue]]
 
 --- Keeps the queue's counts.
 ---@param engine moonbase.Engine
 ---@param queue integer
----@param changes table<string, integer>  by status, what came (or, negative, went)
+---@param changes table<string, integer>  what came (or, negative, went) of each last status, and
+---  `open`: of the others
 ---@return integer|nil
 ---@return moonbase.Error|nil
 function job_line.count(engine, queue, changes)
-  return engine:run(COUNT, changes.ready or 0, changes.running or 0, changes.done or 0,
-    changes.failed or 0, changes.dead or 0, changes.cancelled or 0, queue)
+  return engine:run(COUNT, changes.open or 0, changes.done or 0, changes.failed or 0,
+    changes.dead or 0, changes.cancelled or 0, queue)
 end
 
 local EXPIRED = [[
@@ -126,8 +127,9 @@ local function expire_one(engine, queue, job, now)
   local ok, err = engine:run(EXPIRE, state, now, dead and now or nil, job.key)
   if not ok then return nil, err end
   ok, err = job_line.release(engine, queue, job.group)
+  if ok and dead then ok, err = job_line.count(engine, queue, { open = -1, dead = 1 }) end
   if not ok then return nil, err end
-  return dead and "dead" or "ready"
+  return true
 end
 
 --- Takes jobs whose lease has expired from their holders.
@@ -139,17 +141,11 @@ end
 function job_line.expire(engine, queue, now)
   local expired, err = engine:rows(EXPIRED, queue, now, BATCH)
   if not expired then return nil, err end
-  local changes = { running = -#expired, ready = 0, dead = 0 }
-  for i = 1, #expired do
-    local status
-    status, err = expire_one(engine, queue, expired[i], now)
-    if not status then return nil, err end
-    changes[status] = changes[status] + 1
+  for _, job in ipairs(expired) do
+    local ok
+    ok, err = expire_one(engine, queue, job, now)
+    if not ok then return nil, err end
   end
-  if #expired == 0 then return 0 end
-  local ok
-  ok, err = job_line.count(engine, queue, changes)
-  if not ok then return nil, err end
   return #expired
 end
 

@@ -91,8 +91,8 @@ function job_queue.prepare_all(list, path)
 end
 
 local OPEN_QUEUE = [[
-  INSERT INTO job_queues (scope, name, ready) VALUES ($scope, $name, 1)
-  ON CONFLICT (scope, name) DO UPDATE SET ready = ready + 1
+  INSERT INTO job_queues (scope, name, open) VALUES ($scope, $name, 1)
+  ON CONFLICT (scope, name) DO UPDATE SET open = open + 1
   RETURNING key]]
 
 local INSERT = [[
@@ -181,7 +181,6 @@ end
 ---@field key integer
 ---@field queue integer
 ---@field group string|nil
----@field state string
 ---@field attempt integer
 ---@field max_attempts integer
 ---@field lease integer
@@ -203,7 +202,7 @@ function job_queue.check_claim(job, path)
 end
 
 local HELD = [[
-  SELECT key, queue, group_name AS "group", state, attempt, max_attempts, lease FROM jobs
+  SELECT key, queue, group_name AS "group", attempt, max_attempts, lease FROM jobs
   WHERE scope = $scope AND id = $id AND token = $token AND state = 'running' AND due_at > $now]]
 
 --- The row of a job that the claim still holds; `lease_lost` when it was settled, claimed again or
@@ -239,9 +238,7 @@ function job_queue.finish(engine, row, status, now, outcome)
   outcome = outcome or {}
   local ok, err = engine:run(FINISH, status, now, outcome.result, outcome.error, row.key)
   if ok then ok, err = job_line.release(engine, row.queue, row.group) end
-  if not ok then return nil, err end
-  local from = row.state == "running" and "running" or "ready"
-  ok, err = job_line.count(engine, row.queue, { [from] = -1, [status] = 1 })
+  if ok then ok, err = job_line.count(engine, row.queue, { open = -1, [status] = 1 }) end
   if not ok then return nil, err end
   return true
 end
@@ -268,7 +265,6 @@ function job_queue.put_back(engine, row, now, delay, changes)
   local ok, err = engine:run(PUT_BACK, state, due_at, now, available_at,
     changes.attempt or row.attempt, changes.error, row.key)
   if ok then ok, err = job_line.release(engine, row.queue, row.group) end
-  if ok then ok, err = job_line.count(engine, row.queue, { running = -1, ready = 1 }) end
   if not ok then return nil, err end
   return true
 end

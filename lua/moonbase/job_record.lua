@@ -62,11 +62,20 @@ function job_record.find_key(ctx, queue, key)
   return ctx.engine:row(FIND_KEY, scope, queue, key)
 end
 
-local SUMS = [[
-  SELECT coalesce(sum(ready), 0) AS ready, coalesce(sum(running), 0) AS running,
-    coalesce(sum(done), 0) AS done, coalesce(sum(failed), 0) AS failed,
-    coalesce(sum(dead), 0) AS dead, coalesce(sum(cancelled), 0) AS cancelled
+local COUNTS = [[
+  SELECT coalesce(sum(open), 0) AS ready, coalesce(sum(done), 0) AS done,
+    coalesce(sum(failed), 0) AS failed, coalesce(sum(dead), 0) AS dead,
+    coalesce(sum(cancelled), 0) AS cancelled,
+    (SELECT count(*) FROM jobs WHERE scope = $scope AND state = 'running') AS running
   FROM job_queues WHERE scope = $scope]]
+
+local COUNTS_OF_QUEUE = [[
+  SELECT coalesce(sum(open), 0) AS ready, coalesce(sum(done), 0) AS done,
+    coalesce(sum(failed), 0) AS failed, coalesce(sum(dead), 0) AS dead,
+    coalesce(sum(cancelled), 0) AS cancelled,
+    (SELECT count(*) FROM jobs WHERE scope = $scope AND state = 'running' AND queue = (
+      SELECT key FROM job_queues WHERE scope = $scope AND name = $queue)) AS running
+  FROM job_queues WHERE scope = $scope AND name = $queue]]
 
 --- How many jobs there are of each status, in one queue or in all.
 ---@param ctx moonbase.Context
@@ -76,8 +85,12 @@ local SUMS = [[
 function job_record.counts(ctx, queue)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
-  if queue then return ctx.engine:row(SUMS .. " AND name = $queue", scope, queue) end
-  return ctx.engine:row(SUMS, scope)
+  local counts
+  if queue then counts, err = ctx.engine:row(COUNTS_OF_QUEUE, scope, queue)
+  else counts, err = ctx.engine:row(COUNTS, scope) end
+  if not counts then return nil, err end
+  counts.ready = counts.ready - counts.running
+  return counts
 end
 
 return job_record

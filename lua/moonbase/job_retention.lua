@@ -14,8 +14,8 @@ local REMOVE = [[
   RETURNING queue, state]]
 
 local REMOVE_QUEUE = [[
-  DELETE FROM job_queues WHERE key = $queue AND ready = 0 AND running = 0 AND done = 0
-    AND failed = 0 AND dead = 0 AND cancelled = 0]]
+  DELETE FROM job_queues WHERE key = $queue AND open = 0 AND done = 0 AND failed = 0 AND dead = 0
+    AND cancelled = 0]]
 
 -- By queue, how many jobs of each status went.
 local function tally(removed)

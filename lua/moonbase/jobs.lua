@@ -46,15 +46,17 @@ function Jobs:enqueue(queue, payload, options)
 end
 
 -- Whether a claim would find or do anything. Workers ask again and again, mostly for nothing, so
--- this first look leaves writers alone.
+-- this first look leaves writers alone. `due`: the line does not stand as it should by now.
 local PROBE = [[
-  SELECT key FROM job_queues WHERE scope = $scope AND name = $queue AND (
-    EXISTS (SELECT 1 FROM jobs
-      WHERE scope = $scope AND state = 'ready' AND queue = job_queues.key)
-    OR EXISTS (SELECT 1 FROM jobs
-      WHERE queue = job_queues.key AND state = 'delayed' AND due_at <= $now)
-    OR EXISTS (SELECT 1 FROM jobs
-      WHERE queue = job_queues.key AND state = 'running' AND due_at <= $now))]]
+  SELECT key, due AS "due(boolean)" FROM (
+    SELECT key,
+      EXISTS (SELECT 1 FROM jobs
+        WHERE queue = job_queues.key AND state = 'delayed' AND due_at <= $now)
+      OR EXISTS (SELECT 1 FROM jobs
+        WHERE queue = job_queues.key AND state = 'running' AND due_at <= $now) AS due
+    FROM job_queues WHERE scope = $scope AND name = $queue) AS line
+  WHERE due OR EXISTS (SELECT 1 FROM jobs
+    WHERE scope = $scope AND state = 'ready' AND queue = line.key)]]
 
 local TAKE = [[
   UPDATE jobs SET state = 'running', attempt = attempt + 1, due_at = $expires_at, lease = $lease,
@@ -79,17 +81,14 @@ local function take(ctx, scope, queue, options, now)
   return jobs
 end
 
-local function claim(ctx, scope, queue, options)
-  local now = ctx:now()
-  local ok, err = job_line.expire(ctx.engine, queue, now)
-  if ok then ok, err = job_line.wake(ctx.engine, queue, now, options.limit) end
-  if not ok then return nil, err end
-  local jobs
-  jobs, err = take(ctx, scope, queue, options, now)
-  if not jobs or #jobs == 0 then return jobs, err end
-  ok, err = job_line.count(ctx.engine, queue, { ready = -#jobs, running = #jobs })
-  if not ok then return nil, err end
-  return jobs
+local function claim(ctx, scope, found, options)
+  local queue, now = found.key, ctx:now()
+  if found.due then
+    local ok, err = job_line.expire(ctx.engine, queue, now)
+    if ok then ok, err = job_line.wake(ctx.engine, queue, now, options.limit) end
+    if not ok then return nil, err end
+  end
+  return take(ctx, scope, queue, options, now)
 end
 
 local CLAIM = { owner = "string", lease = "number", limit = "number" }
@@ -118,7 +117,7 @@ function Jobs:claim(queue, options)
   if not ok then return nil, err end
   local ctx, found, scope = self.ctx
   scope, err = ctx:scope()
-  if scope then found, err = ctx.engine:value(PROBE, scope, queue, ctx:now()) end
+  if scope then found, err = ctx.engine:row(PROBE, ctx:now(), scope, queue) end
   if err then return nil, err end
   if not found and not ctx.readonly then return {} end
   return ctx:write(claim, ctx, scope, found, ok)
@@ -229,7 +228,7 @@ function Jobs:defer(job, delay)
 end
 
 local FIND_ROW = [[
-  SELECT key, queue, group_name AS "group", state, finished_at FROM jobs
+  SELECT key, queue, group_name AS "group", finished_at FROM jobs
   WHERE scope = $scope AND id = $id]]
 
 local function cancel(ctx, id)
@@ -291,7 +290,8 @@ function Jobs:stats(queue)
   return job_record.counts(self.ctx, queue)
 end
 
-local RUNNING_QUEUES = "SELECT key FROM job_queues WHERE scope = $scope AND running > 0"
+local RUNNING_QUEUES =
+  "SELECT DISTINCT queue FROM jobs WHERE scope = $scope AND state = 'running'"
 
 local function recover(ctx)
   local scope, err = ctx:scope()

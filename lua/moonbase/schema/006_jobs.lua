@@ -3,13 +3,12 @@
 return {
   name = "jobs",
   sql = [[
-    -- How many jobs of each status a queue has is kept up with every change of one, so that to
-    -- count them reads no job.
+    -- How many jobs a queue has is kept, so that to count them reads none but the running ones.
+    -- Those are few, and left out because a claim would write this row for them.
     CREATE TABLE job_queues (
       key       INTEGER PRIMARY KEY AUTOINCREMENT, -- outlives a look at it: never used again
       scope     INTEGER NOT NULL REFERENCES scopes (id),
-      ready     INTEGER NOT NULL DEFAULT 0,
-      running   INTEGER NOT NULL DEFAULT 0,
+      open      INTEGER NOT NULL DEFAULT 0, -- ready or running
       done      INTEGER NOT NULL DEFAULT 0,
       failed    INTEGER NOT NULL DEFAULT 0,
       dead      INTEGER NOT NULL DEFAULT 0,
