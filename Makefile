@@ -175,7 +175,9 @@ valgrind:
 	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
 	    --keep-debuginfo=yes" scripts/test
 
-# spec/fuzz/NAME_fuzz.c is a libFuzzer target over the two floors that know no Lua.
+# spec/fuzz/NAME_lua_fuzz.c is a libFuzzer target that sees Lua and the binding, any other
+# NAME_fuzz.c one over the two floors below. Both begin with what is in spec/fuzz/corpus/NAME; what
+# they find stays beside them and is the next run's beginning.
 FUZZ_SECONDS ?= 30
 
 fuzz:
@@ -187,9 +189,18 @@ fuzz-run: $(FUZZERS)
 	@test -n "$(FUZZERS)" || echo "spec/fuzz/ has no targets"
 	@for fuzzer in $(FUZZERS); do \
 	    echo "== $$fuzzer"; \
+	    seeds=$$(basename $$fuzzer | sed 's/\(_lua\)*_fuzz$$//'); \
+	    mkdir -p $$fuzzer-found; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
-	        -artifact_prefix=$$fuzzer- || exit 1; \
+	        -artifact_prefix=$$fuzzer- $$fuzzer-found \
+	        $$(ls -d spec/fuzz/corpus/$$seeds 2>/dev/null) || exit 1; \
 	done
+
+$(BUILD)/fuzz/%_lua_fuzz: spec/fuzz/%_lua_fuzz.c $(LUA54_OBJECTS) $(ENGINE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LUA54_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ \
+	    $(filter %.c %.o,$^) $(LINK_LIBS) $(LUA54_LIBS)
 
 $(BUILD)/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(ENGINE_OBJECTS)
 	@mkdir -p $(@D)
