@@ -90,6 +90,7 @@ static void link_close(mb_link *link)
 
 static void connection_free(mb_connection *c)
 {
+    mb_process_forget(&c->opener);
     sqlite3_free(c->levels);
     sqlite3_free(c->path);
     sqlite3_free(c);
@@ -104,7 +105,7 @@ static mb_connection *connection_new(const char *path, const mb_open_options *op
     c->path = sqlite3_mprintf("%s", path);
     c->memory = strcmp(path, ":memory:") == 0;
     c->references = 1;
-    c->pid = (long)getpid();
+    mb_process_remember(&c->opener);
     c->busy.timeout = options->busy_timeout;
     if (c->path != NULL)
         return c;
@@ -143,7 +144,7 @@ mb_connection *mb_connection_retain(mb_connection *c)
 
 void mb_connection_release(mb_connection *c)
 {
-    if (--c->references > 0 || c->pid != (long)getpid())
+    if (--c->references > 0 || !mb_process_is_present(&c->opener))
         return; // in a forked child the memory is left to the end of the process
     mb_rollback_all(c);
     if (c->reader.cache.db != NULL)
@@ -161,10 +162,10 @@ int mb_connection_done(mb_link *link)
 
 bool mb_connection_owned(const mb_connection *c, mb_error *err)
 {
-    if (c->pid == (long)getpid())
+    if (mb_process_is_present(&c->opener))
         return true;
     mb_error_set(err, MB_FORKED, 0, "'%s' was opened by process %ld; open it again in this one",
-                 c->path, c->pid);
+                 c->path, c->opener.pid);
     return false;
 }
 
@@ -201,7 +202,8 @@ static mb_link *choose_link(mb_connection *c, const void *user, mb_error *err)
         return &c->writer;
     // A view stays where it was opened, though the transaction that it had to
     // make way for may have ended meanwhile.
-    if (c->depth == 0 && c->reader.snapshots == 0)
+    bool viewing = c->reader.snapshots > 0 && c->reader.viewer == user;
+    if (c->depth == 0 && !viewing)
         return &c->writer;
     return reader_open(c, err) ? &c->reader : NULL;
 }

@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+#include "kernel/process.h"
 #include "storage/busy.h"
 #include "storage/statement.h"
 
@@ -23,6 +24,7 @@ typedef struct mb_link {
     mb_statement_cache cache; // its prepared statements, and the handle
     mb_statement *active;     // in use by a call; left over after a Lua error
     int snapshots;            // nested reads that share one view of the file
+    const void *viewer;       // whose view that is; compared, never read
     bool stuck;               // what is open on it must be rolled back and could not be yet
     mb_error doomed;          // why SQLite itself ended the transaction or view that was open
 } mb_link;
@@ -34,7 +36,7 @@ typedef struct mb_connection {
     bool memory;          // there is no file, hence no second reader
     bool readonly;        // opened without the right to write
     int references;       // handles that share this connection
-    long pid;             // the process that opened it
+    mb_process opener;    // the process that may use it
     mb_busy busy;         // how to wait for other processes' locks
     const void *owner;    // whose transaction is open; compared, never read
     uint64_t *levels;     // serial numbers of the open levels, outermost first

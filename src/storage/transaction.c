@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "storage/sqlite_error.h"
 
@@ -167,7 +166,7 @@ bool mb_leave(mb_connection *c, uint64_t serial, bool keep, mb_error *err)
 void mb_abandon(mb_connection *c, uint64_t serial)
 {
     mb_error ignored;
-    if (c->pid != (long)getpid() || !mb_level_open(c, serial))
+    if (!mb_process_is_present(&c->opener) || !mb_level_open(c, serial))
         return;
     // A finalizer may run in the middle of a call on this very connection. Levels
     // nest, so the outermost abandoned one takes the others with it.
@@ -185,6 +184,7 @@ bool mb_snapshot_open(mb_connection *c, const void *user, mb_link **link, mb_err
     mb_link *used = mb_connection_link(c, user, err);
     if (used == NULL || (used->snapshots == 0 && !step_once(used, "BEGIN", err)))
         return false;
+    used->viewer = user;
     used->snapshots++;
     *link = used;
     return true;
