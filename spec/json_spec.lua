@@ -478,6 +478,31 @@ describe("nesting", function()
   end)
 end)
 
+describe("a full Lua stack", function()
+  it("is an error, not a crash", function()
+    local fill, met = {}, {}
+    local limit = jit and 8000 or 1000000
+    for i = 1, limit do
+      fill[i] = false
+    end
+    local unpack = table.unpack or unpack
+    for free = 30, 100 do
+      for _, work in ipairs { decode, encode } do
+        local argument = work == decode and "[1]" or { 1 }
+        local called, result, err = pcall(function()
+          return work(argument, nil, unpack(fill, 1, limit - free))
+        end)
+        if called and not result then
+          assert.equal("internal", err.code)
+          assert.equal("the Lua stack is full", err.message)
+          met[work] = true
+        end
+      end
+    end
+    assert.is_true(met[decode] and met[encode])
+  end)
+end)
+
 describe("the path of what is refused", function()
   local function field_of(value)
     return is_refused(encode(value, "data")).field

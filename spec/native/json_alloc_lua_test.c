@@ -67,6 +67,38 @@ static void write_large(void)
     snprintf(large + length, sizeof large - length, "}");
 }
 
+// The same short keys again and again, each the head of its value. The values are too long for
+// the cache of strings.
+static char pairs[40000];
+static char turned[40000]; // the other way round
+static const char TAIL[] = " and what no cache would keep";
+
+static void write_pairs(char *text, size_t size, bool turn)
+{
+    size_t length = (size_t)snprintf(text, size, "{");
+    for (int i = 0; i < 500; i++) {
+        int n = (turn ? 499 - i : i) / 2; // twice running: then it is kept
+        const char *form = i % 100 == 99 ? "\"x\":{" : "\"key%d\":\"key%d%s\",";
+        length += (size_t)snprintf(text + length, size - length, form, n, n, TAIL);
+    }
+    snprintf(text + length, size - length, "\"e\":\"e%s\"}}}}}}", TAIL);
+}
+
+// Checks that keys in the table on top of the stack, and in those it holds, head their values.
+static void check_pairs(lua_State *L)
+{
+    luaL_checkstack(L, 3, NULL);
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+        if (lua_istable(L, -1)) {
+            check_pairs(L);
+            continue;
+        }
+        const char *key = lua_tostring(L, -2), *value = lua_tostring(L, -1);
+        bool heads = strncmp(key, value, strlen(key)) == 0 && value[strlen(key)] == ' ';
+        require(heads, "a key is given for another");
+    }
+}
+
 // Decodes the document, encodes it, and decodes that.
 static int work(lua_State *L)
 {
@@ -79,6 +111,9 @@ static int work(lua_State *L)
         return luaL_error(L, "not enough memory");
     }
     mbL_vm_trim(vm);
+    if (document == pairs || document == turned) {
+        check_pairs(L);
+    }
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -111,6 +146,7 @@ static bool fail_nth(long n, bool lasting)
     memory.armed = false;
     require(done || failed, "it fails only for want of memory");
     require(!(done && failed && lasting), "it fails for want of memory");
+    document = document == pairs ? turned : document;
     require(run(L), "the same state does it when asked again");
     lua_close(L);
     require(memory.in_use == 0, "every byte is given back");
@@ -120,14 +156,15 @@ static bool fail_nth(long n, bool lasting)
 int main(void)
 {
     write_large();
-    const char *documents[] = { SMALL, large };
-    for (int i = 0; i < 4; i++) {
+    write_pairs(pairs, sizeof pairs, false);
+    write_pairs(turned, sizeof turned, true);
+    const char *documents[] = { SMALL, large, pairs };
+    for (int i = 0; i < 6; i++) {
         long n = 0;
-        document = documents[i / 2];
-        while (fail_nth(n, i % 2 != 0)) {
-            n++;
-        }
-        require(n > 0, "it asks for memory");
+        do {
+            document = documents[i / 2];
+        } while (fail_nth(n++, i % 2 != 0));
+        require(n > 1, "it asks for memory");
     }
     return EXIT_SUCCESS;
 }

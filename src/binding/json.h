@@ -13,8 +13,9 @@
 MB_HIDDEN_BEGIN
 
 // Pushes the value of a JSON text and returns true; or pushes nothing, fills in `err`
-// (MB_SERIALIZATION, the message telling the byte) and returns false. `text` must stay where it
-// is meanwhile. Uses vm->unescaped, never vm->scratch. May raise only Lua's memory error.
+// (MB_SERIALIZATION, the message telling the byte; MB_INTERNAL when the Lua stack is full) and
+// returns false. `text` must stay where it is meanwhile. Uses vm->unescaped, never vm->scratch.
+// May raise only Lua's memory error.
 bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, mb_error *err);
 
 // Appends the JSON text of the value at `idx` to `out`, which may be vm->scratch. On failure

@@ -275,29 +275,41 @@ static bool fail(decoder *d, mb_error *err)
     return false;
 }
 
+static bool fail_stack(decoder *d, int top, mb_error *err)
+{
+    lua_settop(d->L, top);
+    mb_error_set(err, MB_INTERNAL, 0, "the Lua stack is full");
+    return false;
+}
+
+// Takes event after event, until the value stands above the cache's array, and leaves it alone.
+static bool decode_events(decoder *d, mb_error *err)
+{
+    while (MB_LIKELY(reserve_slots(d))) {
+        mb_json_event event = mb_json_next(&d->reader);
+        if (event == MB_JSON_END) {
+            lua_replace(d->L, d->strings);
+            return true;
+        }
+        if (!take_event(d, event)) {
+            return fail(d, err);
+        }
+    }
+    return fail_stack(d, d->strings - 1, err);
+}
+
 bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, mb_error *err)
 {
     decoder d;
     d.L = L;
     d.vm = vm;
-    luaL_checkstack(L, STACK_STEP, NULL);
-    mbL_string_cache_open(L, &vm->strings);
-    d.top = d.strings = lua_gettop(L);
-    d.limit = d.top + STACK_STEP - 1;
     d.depth = 0;
-    mb_json_read(&d.reader, text, length, &vm->unescaped);
-    for (;;) {
-        if (!reserve_slots(&d)) {
-            d.reader.problem = "the Lua stack is full";
-            return fail(&d, err);
-        }
-        mb_json_event event = mb_json_next(&d.reader);
-        if (event == MB_JSON_END) {
-            lua_replace(L, d.strings);
-            return true;
-        }
-        if (!take_event(&d, event)) {
-            return fail(&d, err);
-        }
+    d.top = d.strings = lua_gettop(L) + 1;
+    d.limit = d.top + STACK_STEP;
+    if (!lua_checkstack(L, STACK_STEP + 1)) {
+        return fail_stack(&d, d.strings - 1, err);
     }
+    mbL_string_cache_open(L, &vm->strings);
+    mb_json_read(&d.reader, text, length, &vm->unescaped);
+    return decode_events(&d, err);
 }

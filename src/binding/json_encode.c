@@ -6,8 +6,9 @@
 #include "kernel/json_read.h"
 #include "kernel/json_write.h"
 
-// Stack slots that a table needs beside its own: key, value, and what the marks take.
-enum { LEVEL_SLOTS = 10 };
+// Stack slots: a table and its present key at each level; above them a value and what the marks
+// take. They are asked for a few levels at a time.
+enum { SLOTS_OF_LEVEL = 2, SLOTS_ABOVE = 10, LEVELS_AT_ONCE = 16 };
 
 typedef enum level_kind {
     OBJECT,   // walked with lua_next; the keys are strings
@@ -168,7 +169,8 @@ static bool check_nesting(encoder *e, const void *identity)
     if (e->depth == MB_JSON_MAX_DEPTH) {
         return fail(e, e->depth, "nested too deeply");
     }
-    if (!lua_checkstack(e->L, LEVEL_SLOTS)) {
+    if (e->depth % LEVELS_AT_ONCE == 0 &&
+        !lua_checkstack(e->L, LEVELS_AT_ONCE * SLOTS_OF_LEVEL + SLOTS_ABOVE)) {
         mb_error_set(e->err, MB_INTERNAL, 0, "the Lua stack is full");
         return fail_at(e, e->depth);
     }
@@ -335,8 +337,10 @@ bool mbL_json_encode(lua_State *L, mbL_vm *vm, int idx, mb_buffer *out, mb_error
 {
     encoder e;
     size_t before = out->length;
-    idx = lua_absindex(L, idx);
-    luaL_checkstack(L, LEVEL_SLOTS, NULL);
+    if (!lua_checkstack(L, SLOTS_ABOVE)) {
+        mb_error_set(err, MB_INTERNAL, 0, "the Lua stack is full");
+        return false;
+    }
     lua_pushvalue(L, idx);
     e.L = L;
     e.root = lua_gettop(L);
@@ -345,13 +349,7 @@ bool mbL_json_encode(lua_State *L, mbL_vm *vm, int idx, mb_buffer *out, mb_error
     e.err = err;
     e.depth = 0;
     bool written = write_all(&e);
-    if (out->failed) {
-        out->length = before;
-        luaL_error(L, "not enough memory");
-    }
-    if (!written) {
-        out->length = before;
-        lua_settop(L, e.root - 1);
-    }
-    return written;
+    out->length = written && !out->failed ? out->length : before;
+    lua_settop(L, e.root - 1);
+    return out->failed ? luaL_error(L, "not enough memory") : written;
 }

@@ -40,12 +40,13 @@ void mbL_string_cache_open(lua_State *L, const mbL_string_cache *cache)
 static void push_new(lua_State *L, mbL_cached *entry, bool again, int strings, int slot,
                      const char *text, size_t length)
 {
+    entry->kept = false; // should Lua run out of memory, the array still holds another string
     lua_pushlstring(L, text, length);
     if (again) {
         lua_pushvalue(L, -1);
         lua_rawseti(L, strings, slot + 1);
+        entry->kept = true;
     }
-    entry->kept = again;
 }
 
 unsigned mbL_string_cache_push(lua_State *L, mbL_string_cache *cache, int strings,
@@ -65,8 +66,8 @@ unsigned mbL_string_cache_push(lua_State *L, mbL_string_cache *cache, int string
         lua_rawgeti(L, strings, (int)slot + 1);
         return slot;
     }
+    push_new(L, entry, same, strings, (int)slot, text, length);
     memcpy(entry->words, words, sizeof words);
     entry->length = (uint32_t)length;
-    push_new(L, entry, same, strings, (int)slot, text, length);
     return slot;
 }

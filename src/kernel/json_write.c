@@ -8,22 +8,26 @@
 
 enum { LONGEST_ESCAPE = 6 };
 
+// The letters of the escapes of special bytes. A table, because they come in no order that a
+// processor could foresee.
+static const char letters[256] = {
+    ['"'] = '"',  ['\\'] = '\\', ['\n'] = 'n', ['\t'] = 't',
+    ['\r'] = 'r', ['\b'] = 'b',  ['\f'] = 'f',
+};
+
 // Writes the escape of a special byte and returns the end of it.
-static char *write_escape(char *out, unsigned char byte)
+static MB_ALWAYS_INLINE char *write_escape(char *out, unsigned char byte)
 {
-    static const char hex[] = "0123456789abcdef", letters[] = "btn?fr";
-    *out++ = '\\';
-    if (byte == '"' || byte == '\\') {
-        *out++ = (char)byte;
-    } else if (byte >= '\b' && byte <= '\r' && byte != '\v') {
-        *out++ = letters[byte - '\b'];
-    } else {
-        memcpy(out, "u00", 3);
-        out[3] = hex[byte >> 4];
-        out[4] = hex[byte & 15];
-        out += 5;
+    static const char hex[] = "0123456789abcdef";
+    out[0] = '\\';
+    out[1] = letters[byte];
+    if (MB_LIKELY(out[1] != '\0')) {
+        return out + 2;
     }
-    return out;
+    memcpy(out + 1, "u00", 3);
+    out[4] = hex[byte >> 4];
+    out[5] = hex[byte & 15];
+    return out + LONGEST_ESCAPE;
 }
 
 // Writes the bytes from `p` on with their escapes. Every turn has room for the rest as it is,
