@@ -123,6 +123,7 @@ build = {
         "src/kernel/number_format.c",
         "src/kernel/number_parse.c",
         "src/kernel/power10.c",
+        "src/kernel/process.c",
         "src/kernel/sha256.c",
         "src/kernel/sha256_hardware.c",
         "src/kernel/utf8.c",
