@@ -14,6 +14,7 @@ static int vm_gc(lua_State *L)
     mb_buffer_free(&vm->unescaped);
     mb_json_canonical_free(&vm->canonical);
     mb_zstd_free(&vm->zstd);
+    mb_uuid7_free(&vm->uuid);
     return 0;
 }
 

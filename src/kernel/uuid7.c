@@ -4,19 +4,34 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { LARGEST_COUNTER = 0xFFF, RANDOM_BYTES = 8 };
+enum { LARGEST_COUNTER = 0xFFF };
 
-static bool read_random(unsigned char bytes[RANDOM_BYTES])
+static bool read_random(void *bytes, size_t length)
 {
 #if defined(__linux__)
-    ssize_t length;
+    ssize_t got;
     do {
-        length = getrandom(bytes, RANDOM_BYTES, 0);
-    } while (length < 0 && errno == EINTR);
-    return length == RANDOM_BYTES;
+        got = getrandom(bytes, length, 0);
+    } while (got < 0 && errno == EINTR);
+    return got == (ssize_t)length;
 #else
-    return getentropy(bytes, RANDOM_BYTES) == 0;
+    return getentropy(bytes, length) == 0;
 #endif
+}
+
+static bool fill_pool(mb_uuid7 *state, mb_error *error)
+{
+    state->left = 0;
+    if (!read_random(state->pool, sizeof state->pool)) {
+        mb_error_set(error, MB_IO, 0, "no random bits: %s", strerror(errno));
+        return false;
+    }
+    if (!mb_process_is_present(&state->process)) {
+        mb_process_forget(&state->process);
+        mb_process_remember(&state->process);
+    }
+    state->left = MB_UUID7_POOL;
+    return true;
 }
 
 // Moves on to the next time and counter. When the counter is used up the time runs ahead.
@@ -50,8 +65,8 @@ static void write_text(const unsigned char bytes[16], char *text)
 bool mb_uuid7_next(mb_uuid7 *state, int64_t ms, char text[MB_UUID7_LENGTH + 1], mb_error *error)
 {
     unsigned char bytes[16];
-    if (!read_random(bytes + 8)) {
-        mb_error_set(error, MB_IO, 0, "no random bits: %s", strerror(errno));
+    bool ready = state->left > 0 && mb_process_is_present(&state->process);
+    if (!ready && !fill_pool(state, error)) {
         return false;
     }
     advance(state, ms);
@@ -60,7 +75,14 @@ bool mb_uuid7_next(mb_uuid7 *state, int64_t ms, char text[MB_UUID7_LENGTH + 1], 
     }
     bytes[6] = (unsigned char)(0x70 | state->counter >> 8);
     bytes[7] = (unsigned char)(state->counter & 0xFF);
+    memcpy(bytes + 8, &state->pool[--state->left], 8);
     bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3F));
     write_text(bytes, text);
     return true;
+}
+
+void mb_uuid7_free(mb_uuid7 *state)
+{
+    mb_process_forget(&state->process);
+    state->left = 0;
 }
