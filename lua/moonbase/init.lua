@@ -31,6 +31,7 @@ end
 ---@field leases moonbase.Leases
 ---@field jobs moonbase.Jobs
 ---@field kv moonbase.Kv
+---@field flows moonbase.Flows
 ---@field context moonbase.Context
 local Store = {}
 
@@ -42,6 +43,7 @@ local PARTS = {
   leases = "moonbase.leases",
   jobs = "moonbase.jobs",
   kv = "moonbase.kv",
+  flows = "moonbase.flows",
 }
 
 local function store_index(self, key)
