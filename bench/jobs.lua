@@ -217,3 +217,4 @@ small:close()
 large:close()
 same:close()
 plain:close()
+os.execute("rm -rf '" .. folder .. "'") -- half a gigabyte
