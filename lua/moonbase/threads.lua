@@ -150,15 +150,9 @@ function Threads:list(query)
   return LIST:page(self.ctx.engine, query, filters)
 end
 
-local function read_children(ctx, id)
-  local ids, err = hierarchy.children(ctx, id)
-  if not ids then return nil, err end
-  for i, child in ipairs(ids) do
-    ids[i], err = thread_record.get(ctx, child)
-    if not ids[i] then return nil, err end
-  end
-  return ids
-end
+local CHILDREN = "SELECT " .. thread_record.columns .. [[
+
+  FROM threads WHERE scope = $scope AND parent = $parent ORDER BY id]]
 
 --- The threads right below a thread, by id.
 ---@param id string
@@ -167,7 +161,10 @@ end
 function Threads:children(id)
   local ok, err = check.id("id", id)
   if not ok then return nil, err end
-  return self.ctx.engine:snapshot(read_children, self.ctx, id)
+  local scope
+  scope, err = self.ctx:scope()
+  if not scope then return nil, err end
+  return self.ctx.engine:rows(CHILDREN, scope, id)
 end
 
 local APPEND = { expected = "number", idempotent = "boolean" }
