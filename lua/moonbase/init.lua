@@ -32,6 +32,8 @@ end
 ---@field jobs moonbase.Jobs
 ---@field kv moonbase.Kv
 ---@field flows moonbase.Flows
+---@field specs moonbase.Specs
+---@field profiles moonbase.Profiles
 ---@field context moonbase.Context
 local Store = {}
 
@@ -44,6 +46,8 @@ local PARTS = {
   jobs = "moonbase.jobs",
   kv = "moonbase.kv",
   flows = "moonbase.flows",
+  specs = "moonbase.specs",
+  profiles = "moonbase.profiles",
 }
 
 local function store_index(self, key)
