@@ -20,6 +20,7 @@ typedef struct bare_work {
 } bare_work;
 
 // The works of each table, ended by one without a name.
+extern const bare_work bare_checkpoints[];
 extern const bare_work bare_events[];
 extern const bare_work bare_threads[];
 
