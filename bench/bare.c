@@ -93,8 +93,7 @@ int bare_lines(bare *b, const char *name, char ***lines)
     return count;
 }
 
-// Opened and set up as moonbase does it.
-static void open_file(bare *b, const char *path)
+void bare_open(bare *b, const char *path)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     bare_check(b, sqlite3_open_v2(path, &b->db, flags, NULL) == SQLITE_OK, path);
@@ -127,7 +126,7 @@ static const bare_work common[] = { { "sync", sync_block }, { NULL, NULL } };
 static const bare_work *find_work(const char *name)
 {
     static const bare_work *const tables[] = { common, bare_checkpoints, bare_events,
-                                            bare_threads };
+                                               bare_threads };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const bare_work *work = tables[i]; work->name != NULL; work++)
             if (strcmp(work->name, name) == 0)
@@ -156,7 +155,7 @@ int main(int count, char **arguments)
     if (count != 3)
         return 2;
     b.folder = arguments[2];
-    open_file(&b, arguments[1]);
+    bare_open(&b, arguments[1]);
     printf("ready SQLite %s\n", sqlite3_libversion());
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL)

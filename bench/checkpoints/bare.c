@@ -1,5 +1,5 @@
-// What a checkpoint of moonbase writes, as a program written for just that would do it: the same
-// rows of the same tables in one durable commit.
+// What a checkpoint of moonbase writes, as a program written for just that would do it: the
+// same rows of the same tables in one durable commit.
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +18,9 @@ static void prepare_thread(bare *b)
     commit = bare_prepare(b, "COMMIT");
     find_thread =
         bare_prepare(b, "SELECT key, segment, count FROM threads WHERE scope = 1 AND id = ?");
-    insert_message = bare_prepare(b, "INSERT INTO messages (key, created_at, internal, id, body)"
-                                     " VALUES (?, ?, 0, ?, ?)");
+    insert_message =
+        bare_prepare(b, "INSERT INTO messages (key, created_at, internal, id, body)"
+                        " VALUES (?, ?, 0, ?, ?)");
     advance = bare_prepare(b, "UPDATE threads SET count = ?, updated_at = ?, active_run = ?,"
                               " open_run = ?, latest_run = ?, latest_run_at = ? WHERE key = ?");
     find_run = bare_prepare(b, "SELECT key, status FROM runs WHERE scope = 1 AND id = ?");
@@ -34,8 +35,7 @@ static void prepare_rest(bare *b)
 {
     next_cursors = bare_prepare(b, "UPDATE sequences SET value = value + 2 WHERE scope = 1"
                                    " AND name = 'events' RETURNING value");
-    find_stream =
-        bare_prepare(b, "SELECT id FROM event_streams WHERE scope = 1 AND name = ?");
+    find_stream = bare_prepare(b, "SELECT id FROM event_streams WHERE scope = 1 AND name = ?");
     insert_event = bare_prepare(b, "INSERT INTO events (key, stream, at, ahead, type, data)"
                                    " VALUES ((1 << 40) + ?, ?, ?, 0, 'step', ?)");
     open_queue = bare_prepare(b, "UPDATE job_queues SET open = open + 1 WHERE scope = 1"
