@@ -10,13 +10,14 @@ local errors = require "moonbase.errors"
 ---@field clock fun(): integer      ms since the epoch
 ---@field make_id fun(ms: integer): string
 ---@field readonly boolean
+---@field compress string              the option of that name
 local Context = {}
 Context.__index = Context
 
 --- The scope that no row has: what reads use before the scope's first write.
 local NO_SCOPE = 0
 
----@param fields table  engine, scope_name, clock?, make_id?, readonly
+---@param fields table  engine, scope_name, clock?, make_id?, readonly, compress
 ---@return moonbase.Context
 function Context.new(fields)
   return setmetatable({
@@ -25,6 +26,7 @@ function Context.new(fields)
     clock = fields.clock or core.now,
     make_id = fields.make_id or core.uuid7,
     readonly = fields.readonly or false,
+    compress = fields.compress or "balanced",
     scope_id = fields.scope_name == "default" and 1 or nil,
   }, Context)
 end
@@ -34,7 +36,7 @@ end
 ---@return moonbase.Context
 function Context:with(changes)
   local fields = {}
-  for _, name in ipairs { "engine", "scope_name", "clock", "make_id", "readonly" } do
+  for _, name in ipairs { "engine", "scope_name", "clock", "make_id", "readonly", "compress" } do
     fields[name] = changes[name] == nil and self[name] or changes[name]
   end
   return Context.new(fields)

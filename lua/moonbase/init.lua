@@ -193,7 +193,7 @@ function moonbase.open(path, options)
   if not engine then return nil, failure end
   local context = Context.new {
     engine = engine, scope_name = options.scope, clock = options.clock,
-    make_id = options.new_id, readonly = options.readonly,
+    make_id = options.new_id, readonly = options.readonly, compress = options.compress,
   }
   return new_store({ engine = engine, key = key, path = engine.path }, context)
 end

@@ -4,6 +4,7 @@
 
 #include "binding/connection.h"
 #include "binding/errors.h"
+#include "binding/hash.h"
 #include "binding/json.h"
 #include "binding/kernels.h"
 #include "binding/transaction.h"
@@ -41,11 +42,13 @@ int luaopen_moonbase_core(lua_State *L)
     mbL_open_errors(L);
     mbL_open_connection(L, 1);
     mbL_open_transaction(L, 1);
+    mbL_open_hash(L, 1);
     lua_newtable(L);
     add(L, 2, 1, own_functions);
     add(L, 2, 1, mbL_error_functions);
     add(L, 2, 1, mbL_json_functions);
     add(L, 2, 1, mbL_kernel_functions);
+    add(L, 2, 1, mbL_hash_functions);
     add(L, 2, 1, mbL_connection_functions);
     add(L, 2, 1, mbL_transaction_functions);
     lua_pushlightuserdata(L, NULL);

@@ -23,6 +23,7 @@ schema.migrations = {
   require "moonbase.schema.008_kv",
   require "moonbase.schema.009_flows",
   require "moonbase.schema.010_specs",
+  require "moonbase.schema.011_blobs",
   nil, -- Lua 5.4's require gives two values, and the last of a list would take both
 }
 
