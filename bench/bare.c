@@ -97,6 +97,7 @@ void bare_open(bare *b, const char *path)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     bare_check(b, sqlite3_open_v2(path, &b->db, flags, NULL) == SQLITE_OK, path);
+    sqlite3_busy_timeout(b->db, 5000);
     const char *pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                           "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
                           "PRAGMA cache_size=-32768; PRAGMA cell_size_check=ON;";

@@ -27,6 +27,9 @@ extern const bare_work bare_threads[];
 // Ends the program with a message unless 'ok'.
 void bare_check(bare *b, int ok, const char *doing);
 
+// Opens a file and sets it up as moonbase does.
+void bare_open(bare *b, const char *path);
+
 // Compiles a statement for the rest of the program's life.
 sqlite3_stmt *bare_prepare(bare *b, const char *sql);
 

@@ -8,6 +8,7 @@
 local TABLES = {
   { name = "json", on = { "lua54", "luajit" } },
   { name = "threads", on = { "lua54" } },
+  { name = "processes", on = { "lua54" } },
   { name = "checkpoints", on = { "lua54" } },
   { name = "events", on = { "lua54" } },
   { name = "kv", on = { "lua54", "luajit" } },

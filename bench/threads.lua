@@ -81,7 +81,7 @@ local function start_all()
 end
 
 local OURS = { lua54 = true, luajit = true }
-local WITH_INDEX = { bare = true, lua54 = true, luajit = true }
+local ON_OUR_TABLES = { bare = true, lua54 = true, luajit = true }
 local COPYING = { bare = 5, lua54 = 5, luajit = 5, luasql = 1, dbi = 1 }
 
 local function newest(times) return { table.unpack(times, 1, EDGE) } end
@@ -108,8 +108,8 @@ local hundred = {
 }
 hundred[2] = { title = "  average, text index included", of = hundred[1], pick = average }
 local load = {
-  { title = "load 1,000 of 1 KB, plain text", work = "load", count = 3, arguments = { "text-1" } },
-  { title = "  tool calls and metadata", work = "load", count = 3, arguments = { "rich-1" } },
+  { title = "load 1,000 of 1 KB, plain text", work = "load", count = 8, arguments = { "text-1" } },
+  { title = "  tool calls and metadata", work = "load", count = 8, arguments = { "rich-1" } },
 }
 local walk = { title = "all pages", work = "pages", count = PAGES, arguments = { "big-1" } }
 local pages = {
@@ -122,10 +122,14 @@ local forks = {
   { title = "  at 50,000", work = "fork", counts = COPYING, arguments = { "big-1", FORK_AT } },
 }
 local searches = {
-  { title = "search 100,000, a rare word", work = "search", count = 5, programs = WITH_INDEX,
+  { title = "search 100,000, a rare word", work = "search", count = 5, programs = ON_OUR_TABLES,
     arguments = { sample.word(6000) } },
-  { title = "  three words, one frequent", work = "search", count = 3, programs = WITH_INDEX,
+  { title = "  three words, one frequent", work = "search", count = 3, programs = ON_OUR_TABLES,
     arguments = { sample.word(100), sample.word(300), sample.word(500) } },
+}
+local openings = {
+  { title = "open, read a count, close", work = "open", count = 5, programs = ON_OUR_TABLES,
+    arguments = { "big-1" } },
 }
 
 local function ours(programs)
@@ -148,6 +152,12 @@ end
 local function grown(long, short)
   return function(program)
     return rounds.ratio(long.results[program.key], short.results[program.key])
+  end
+end
+
+local function beyond(row, other)
+  return function(program)
+    return rounds.median(row.results[program.key].times) - rounds.median(row.results[other].times)
   end
 end
 
@@ -174,6 +184,8 @@ local CLAIMS = {
     measure = grown(pages[2], pages[1]) },
   { title = "fork at 50,000, of one at 10", at_most = 1.1, show = ratio,
     measure = grown(forks[2], forks[1]) },
+  { title = "open, beyond bare C", at_most = 2000, show = time,
+    measure = beyond(openings[1], "bare") },
 }
 
 local function main()
@@ -190,6 +202,7 @@ local function main()
   measure({ walk, pages[1], pages[2] }, math.max(2, ROUNDS / 10))
   measure(searches, ROUNDS / 4)
   measure(forks, ROUNDS / 4)
+  measure(openings, ROUNDS / 4)
   report.table("", programs, shown)
   report.claims(ours(programs), CLAIMS)
   for _, program in ipairs(programs) do program:stop() end

@@ -38,19 +38,33 @@ function Program.start(key, title, command, folder)
   return nil, line ~= "" and line or "it did not start"
 end
 
+--- Asks for some work, which begins at once.
+---@param work string
+---@param ... string|number  its arguments, words
+function Program:ask(work, ...)
+  self.asked = work
+  self.requests:write(table.concat({ work, ... }, " "), "\n")
+  self.requests:flush()
+end
+
+--- Waits for the end of the work asked for.
+---@return number[]  the microseconds of its operations
+function Program:answer()
+  local line = self.answers:read("*l") or "error the program ended"
+  local times = {}
+  local list = line:match("^ok(.*)$")
+  if not list then error(("%s, %s: %s"):format(self.title, self.asked, line), 0) end
+  for time in list:gmatch("%S+") do times[#times + 1] = tonumber(time) end
+  return times
+end
+
 --- Has some work done and gives the microseconds of its operations.
 ---@param work string
 ---@param ... string|number  its arguments, words
 ---@return number[]
 function Program:measure(work, ...)
-  self.requests:write(table.concat({ work, ... }, " "), "\n")
-  self.requests:flush()
-  local line = self.answers:read("*l") or "error the program ended"
-  local times = {}
-  local list = line:match("^ok(.*)$")
-  if not list then error(("%s, %s: %s"):format(self.title, work, line), 0) end
-  for time in list:gmatch("%S+") do times[#times + 1] = tonumber(time) end
-  return times
+  self:ask(work, ...)
+  return self:answer()
 end
 
 --- Ends the program.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/bare.h"
 
@@ -82,8 +83,9 @@ static thread find_thread(bare *b, const char *id)
 // As long as a UUID, and in order like one that begins with the time.
 static void new_id(char id[37])
 {
-    static int last;
-    snprintf(id, 37, "01920000-0000-7000-8000-%012d", ++last);
+    static unsigned last;
+    snprintf(id, 37, "01920000-0000-7000-8000-%06u%06u", (unsigned)getpid() % 1000000,
+             ++last % 1000000);
 }
 
 static void insert_message(bare *b, const thread *t, int64_t now, const char *body)
@@ -255,7 +257,7 @@ static void find_words(bare *b, const char *query)
 // search COUNT WORD...: ten messages that hold any of the words, best first.
 static void search(bare *b, int count, char **arguments)
 {
-    char query[1000] = "tag : s1 AND text : (";
+    char query[1000] = "text : (";
     prepare(b);
     for (int i = 0; arguments[i] != NULL; i++) {
         size_t at = strlen(query);
@@ -269,7 +271,30 @@ static void search(bare *b, int count, char **arguments)
     }
 }
 
+static void open_once(bare *b, const char *path, const char *id)
+{
+    bare other = { .folder = b->folder };
+    bare_open(&other, path);
+    sqlite3_stmt *s =
+        bare_prepare(&other, "SELECT count FROM threads WHERE scope = 1 AND id = ?");
+    bare_text(s, 1, id);
+    bare_row(&other, s);
+    sqlite3_finalize(s);
+    sqlite3_close_v2(other.db);
+}
+
+// open COUNT THREAD: opens the file once more, reads how long a thread is, and closes it.
+static void open_file(bare *b, int count, char **arguments)
+{
+    const char *path = sqlite3_db_filename(b->db, "main");
+    for (int i = 0; i < count; i++) {
+        bare_start(b);
+        open_once(b, path, arguments[0]);
+        bare_stop(b);
+    }
+}
+
 const bare_work bare_threads[] = {
-    { "append", append },    { "load", load },     { "pages", pages },
-    { "fork", fork_thread }, { "search", search }, { NULL, NULL },
+    { "append", append }, { "load", load },      { "pages", pages }, { "fork", fork_thread },
+    { "search", search }, { "open", open_file }, { NULL, NULL },
 };

@@ -53,6 +53,15 @@ function works.search(count, ...)
   return worker.time(count, function() assert(threads:search(text, { limit = 10 })) end)
 end
 
+-- Opens the file once more, reads how long a thread is, and closes it.
+function works.open(count, thread)
+  return worker.time(count, function()
+    local other = assert(moonbase.open(arg[1], { shared = false }))
+    assert(other.threads:count(thread) > 0)
+    assert(other:close())
+  end)
+end
+
 -- Fills a new file: seed COUNT THREAD LENGTH FILE makes so many threads, THREAD-1 and on.
 function works.seed(count, thread, length, name)
   local documents = worker.documents(arg[2] .. "/" .. name)
