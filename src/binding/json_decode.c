@@ -32,11 +32,11 @@ typedef struct container {
 typedef struct decoder {
     lua_State *L;          // where the values go
     mbL_vm *vm;            // of the state
-    mb_json_reader reader; // of the text
     int strings;           // stack index of the cache's array; the root value is above it
     int top;               // stack index of the topmost value
     int limit;             // greatest stack index that is certain to be there
     int depth;             // open containers
+    mb_json_reader reader; // of the text
     container open[MB_JSON_MAX_DEPTH]; // those, outermost first
 } decoder;
 

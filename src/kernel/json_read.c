@@ -51,10 +51,7 @@ static MB_ALWAYS_INLINE mb_json_event open_container(mb_json_reader *r, bool obj
     if (r->depth == MB_JSON_MAX_DEPTH) {
         return fail(r, r->cursor, "nested too deeply");
     }
-    uint64_t bit = UINT64_C(1) << (r->depth % 64);
-    uint64_t *word = &r->objects[r->depth / 64];
-    *word = object ? *word | bit : *word & ~bit;
-    r->depth++;
+    r->objects[r->depth++] = object;
     r->in_object = object;
     r->cursor++;
     r->state = object ? MB_JSON_WANT_KEY : MB_JSON_WANT_ITEM;
@@ -64,14 +61,9 @@ static MB_ALWAYS_INLINE mb_json_event open_container(mb_json_reader *r, bool obj
 static mb_json_event close_container(mb_json_reader *r, const char *p)
 {
     r->cursor = p + 1;
-    if (--r->depth == 0) {
-        r->state = MB_JSON_WANT_END;
-        r->in_object = false;
-        return MB_JSON_CLOSE;
-    }
-    unsigned outer = r->depth - 1;
-    r->in_object = (r->objects[outer / 64] >> (outer % 64) & 1) != 0;
-    r->state = MB_JSON_WANT_MORE;
+    r->depth--;
+    r->in_object = r->depth > 0 && r->objects[r->depth - 1];
+    r->state = r->depth > 0 ? MB_JSON_WANT_MORE : MB_JSON_WANT_END;
     return MB_JSON_CLOSE;
 }
 

@@ -48,8 +48,7 @@ typedef struct mb_json_reader {
     mb_json_state state;  // what the grammar allows next
     unsigned depth;       // open containers
     bool in_object;       // the innermost one is an object
-    // One bit for each open container: it is an object.
-    uint64_t objects[(MB_JSON_MAX_DEPTH + 64) / 64];
+    bool objects[MB_JSON_MAX_DEPTH]; // which of the open containers are objects
 } mb_json_reader;
 
 MB_HIDDEN_BEGIN
