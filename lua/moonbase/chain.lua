@@ -2,6 +2,8 @@
 -- A chain is read as a few ranges, so its length and its depth in branches cost nothing by
 -- themselves. Positions count from 1; a range leaves out `low` and takes in `high`.
 
+local errors = require "moonbase.errors"
+
 local chain = {}
 
 ---@class moonbase.chain.Range
@@ -9,22 +11,19 @@ local chain = {}
 ---@field low integer   the range begins behind this position
 ---@field high integer  and ends with this one
 
-local PATH = [[
-  WITH RECURSIVE path (segment, low, high, parent) AS (
-    SELECT id, fork, $count, parent FROM segments WHERE id = $tip
-    UNION ALL
-    SELECT s.id, s.fork, path.low, s.parent FROM path JOIN segments s ON s.id = path.parent
-  )
-  SELECT segment, low, high FROM path]]
+local ROOT = [[
+  INSERT INTO segments (parent, fork, level, owner) VALUES (NULL, 0, 0, $owner) RETURNING id]]
 
-local HOLDER = [[
-  WITH RECURSIVE path (id, fork, parent) AS (
-    SELECT id, fork, parent FROM segments WHERE id = $tip
-    UNION ALL
-    SELECT s.id, s.fork, s.parent FROM path JOIN segments s ON s.id = path.parent
-    WHERE path.fork >= $at
-  )
-  SELECT id FROM path WHERE fork < $at]]
+-- The jumps are as long as those of a skew-binary counter: any level is a logarithm of jumps away.
+local BRANCH = [[
+  INSERT INTO segments (parent, fork, level, jump, owner)
+  SELECT p.id, $fork, p.level + 1,
+    CASE WHEN p.level - j.level = j.level - k.level THEN k.id ELSE p.id END, $owner
+  FROM segments p
+  LEFT JOIN segments j ON j.id = p.jump
+  LEFT JOIN segments k ON k.id = j.jump
+  WHERE p.id = $parent
+  RETURNING id]]
 
 local HEIR = [[
   SELECT fork, owner FROM segments WHERE parent = $segment ORDER BY fork DESC LIMIT 1]]
@@ -33,13 +32,14 @@ local HEIR = [[
 ---@param engine moonbase.Engine
 ---@param owner integer    key of the row whose tip it is
 ---@param parent? integer  the segment it branches off
----@param fork? integer    the position it branches off at, default 0
+---@param fork? integer    the position it branches off at
 ---@return integer|nil id
 ---@return moonbase.Error|nil
 function chain.open(engine, owner, parent, fork)
-  return engine:value(
-    "INSERT INTO segments (parent, fork, owner) VALUES ($parent, $fork, $owner) RETURNING id",
-    parent, fork or 0, owner)
+  if not parent then return engine:value(ROOT, owner) end
+  local id, err = engine:value(BRANCH, fork, owner, parent)
+  if id or err then return id, err end
+  return errors.fail("corrupt", "segment " .. parent .. " is missing")
 end
 
 --- The ranges of a chain, newest first.
@@ -48,10 +48,10 @@ end
 ---@param inherited integer  positions that lie before the tip; 0 spares a look
 ---@param count integer      positions of the whole chain
 ---@return moonbase.chain.Range[]|nil
----@return moonbase.Error|nil
+---@return moonbase.Error|nil  `corrupt`
 function chain.path(engine, tip, inherited, count)
   if inherited == 0 then return { { segment = tip, low = 0, high = count } } end
-  return engine:rows(PATH, count, tip)
+  return engine:chain_path(tip, count)
 end
 
 --- The segment that holds a position of a chain; nil for position 0.
@@ -59,10 +59,10 @@ end
 ---@param tip integer
 ---@param at integer
 ---@return integer|nil segment
----@return moonbase.Error|nil
+---@return moonbase.Error|nil  `corrupt`
 function chain.holder(engine, tip, at)
   if at == 0 then return nil end
-  return engine:value(HOLDER, tip, at)
+  return engine:chain_holder(tip, at)
 end
 
 -- Rows behind the farthest branch are nobody's any more; the rest now belongs to that branch.

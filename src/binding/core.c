@@ -2,12 +2,16 @@
 
 #include <sqlite3.h>
 
+#include "binding/chain.h"
 #include "binding/connection.h"
 #include "binding/errors.h"
+#include "binding/found.h"
+#include "binding/graph.h"
 #include "binding/hash.h"
 #include "binding/json.h"
 #include "binding/kernels.h"
 #include "binding/transaction.h"
+#include "binding/vectors.h"
 #include "binding/vm.h"
 
 static void add(lua_State *L, int module, int vm, const luaL_Reg *functions)
@@ -43,6 +47,8 @@ int luaopen_moonbase_core(lua_State *L)
     mbL_open_connection(L, 1);
     mbL_open_transaction(L, 1);
     mbL_open_hash(L, 1);
+    mbL_open_found(L, 1);
+    mbL_open_graph(L, 1);
     lua_newtable(L);
     add(L, 2, 1, own_functions);
     add(L, 2, 1, mbL_error_functions);
@@ -51,6 +57,9 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_hash_functions);
     add(L, 2, 1, mbL_connection_functions);
     add(L, 2, 1, mbL_transaction_functions);
+    add(L, 2, 1, mbL_vector_functions);
+    add(L, 2, 1, mbL_chain_functions);
+    add(L, 2, 1, mbL_graph_functions);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, 2, "null");
     return 1;

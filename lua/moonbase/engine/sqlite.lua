@@ -190,6 +190,67 @@ function Engine.finish(transaction, keep)
   return core.finish(transaction, keep)
 end
 
+--- The ranges of a chain of `count` rows that ends in segment `tip`, newest first; see
+--- moonbase.chain.
+---@param tip integer
+---@param count integer
+---@return moonbase.chain.Range[]?, moonbase.Error?
+function Engine:chain_path(tip, count)
+  return core.chain_path(self.connection, tip, count)
+end
+
+--- The segment that holds a position, from 1, of the chain that ends in segment `tip`.
+---@param tip integer
+---@param position integer
+---@return integer?, moonbase.Error?
+function Engine:chain_holder(tip, position)
+  return core.chain_holder(self.connection, tip, position)
+end
+
+--- The graph of a session; see docs/graph.md.
+---@param key integer  of the session
+---@return moonbase.SessionGraph
+function Engine:session_graph(key)
+  return core.session_graph(self.connection, key, self.transaction)
+end
+
+--- Writes the codes of vectors: slots, serials and vectors are arrays of the same length. Inside a
+--- transaction.
+---@param set moonbase.VectorSet
+---@return true|nil, moonbase.Error?
+function Engine:vectors_put(set, slots, serials, vectors)
+  return self.connection:vectors_put(set.key, set.dim, set.metric, set.stamp, slots, serials,
+    vectors)
+end
+
+--- Takes the codes of a slot out of those of slots 0 to `last`, whose place they take. Inside a
+--- transaction.
+---@param set moonbase.VectorSet
+---@return integer|false|nil moved  the serial of the vector that has the slot now, if any
+---@return moonbase.Error?
+function Engine:vectors_remove(set, slot, last)
+  return self.connection:vectors_remove(set.key, set.dim, set.metric, set.stamp, slot, last)
+end
+
+--- The nearest k vectors.
+---@param set moonbase.VectorSet
+---@param vector string  little-endian float32
+---@param exact boolean  without looking at codes first
+---@param among? integer[]  these serials only, ascending
+---@return integer[]|nil serials
+---@return number[]|moonbase.Error distances
+function Engine:vectors_search(set, vector, k, exact, among)
+  return self.connection:vectors_search(set.key, set.dim, set.metric, set.stamp, set.count, vector,
+    k, exact, among)
+end
+
+--- Limits the memory that codes of vectors are kept in; see Vectors:cache.
+---@param bytes? integer
+---@return integer|nil held, moonbase.Error?
+function Engine:vectors_cache(bytes)
+  return self.connection:vectors_cache(bytes)
+end
+
 --- Whether the calling coroutine has a transaction open on this connection.
 ---@return boolean
 function Engine:in_transaction()

@@ -24,6 +24,8 @@ schema.migrations = {
   require "moonbase.schema.009_flows",
   require "moonbase.schema.010_specs",
   require "moonbase.schema.011_blobs",
+  require "moonbase.schema.012_sessions",
+  require "moonbase.schema.013_vectors",
   nil, -- Lua 5.4's require gives two values, and the last of a list would take both
 }
 

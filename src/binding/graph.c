@@ -1,0 +1,352 @@
+#include "binding/graph.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "binding/connection.h"
+#include "binding/errors.h"
+#include "binding/found.h"
+#include "binding/graph_nodes.h"
+#include "binding/types.h"
+
+static const char GRAPH_TYPE[] = "moonbase.session_graph";
+
+// Its user values: the connection's handle, and the transaction that it belongs to, if any.
+typedef struct graph {
+    int64_t session; // key of the session
+} graph;
+
+enum { HANDLE = 1, TRANSACTION = 2 };
+
+// core.session_graph(connection, key, transaction?): the graph of the session of that key.
+static int core_session_graph(lua_State *L)
+{
+    mbL_check_connection(L);
+    int64_t session = luaL_checkinteger(L, 2);
+    lua_settop(L, 3);
+    graph *g = lua_newuserdatauv(L, sizeof *g, 2);
+    g->session = session;
+    luaL_setmetatable(L, GRAPH_TYPE);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, HANDLE);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, -2, TRANSACTION);
+    return 1;
+}
+
+static void check_transaction(lua_State *L)
+{
+    lua_getiuservalue(L, 1, TRANSACTION);
+    if (!lua_isnil(L, -1)) {
+        lua_getfield(L, -1, "assert_active");
+        lua_insert(L, -2);
+        lua_call(L, 1, 0);
+        return;
+    }
+    lua_pop(L, 1);
+}
+
+void mbL_query_begin(lua_State *L, mbL_query *q)
+{
+    graph *g = luaL_checkudata(L, 1, GRAPH_TYPE);
+    check_transaction(L);
+    q->session = g->session;
+    q->reader = (mb_reader){ 0 };
+    lua_getiuservalue(L, 1, HANDLE);
+    lua_replace(L, 1);
+    q->connection = mbL_check_connection(L);
+}
+
+bool mbL_query_open(lua_State *L, mbL_query *q)
+{
+    return mbL_connection_check(L, q->connection, &q->reader.err) &&
+           mb_reader_open(&q->reader, q->connection, L) &&
+           mb_tree_open(&q->tree, &q->reader, q->session);
+}
+
+const char *mbL_query_text(lua_State *L, int arg, const char *name, size_t *length)
+{
+    if (lua_type(L, arg) != LUA_TSTRING)
+        mbL_misuse(L, arg, "%s: string expected, got %s", name, luaL_typename(L, arg));
+    return lua_tolstring(L, arg, length);
+}
+
+// The ids of a call and where their nodes are.
+typedef struct ends {
+    const char *id[2];
+    size_t length[2];
+    mb_place place[2];
+} ends;
+
+static void check_ids(lua_State *L, mbL_query *q, ends *e, int count)
+{
+    static const char *const names[] = { "id", "other id" };
+    mbL_query_begin(L, q);
+    for (int i = 0; i < count; i++)
+        e->id[i] = mbL_query_text(L, i + 2, names[i], &e->length[i]);
+}
+
+static bool locate(lua_State *L, mbL_query *q, ends *e, int count)
+{
+    bool good = mbL_query_open(L, q);
+    for (int i = 0; good && i < count; i++)
+        good = mb_tree_locate(&q->tree, e->id[i], e->length[i], &e->place[i]);
+    return good;
+}
+
+static int fail(lua_State *L, mbL_query *q)
+{
+    return mbL_fail(L, &q->reader.err);
+}
+
+static void push_id(lua_State *L, const mb_id_list *list, size_t i)
+{
+    lua_pushlstring(L, list->text + list->items[i].at, list->items[i].length);
+}
+
+// Ends a call that found a list of ids.
+static int finish_list(lua_State *L, mbL_query *q, bool good, mbL_found *found)
+{
+    mb_reader_close(&q->reader);
+    if (!good)
+        return fail(L, q);
+    lua_createtable(L, (int)found->ids.count, 0);
+    for (size_t i = 0; i < found->ids.count; i++) {
+        push_id(L, &found->ids, i);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    mbL_found_clear(found);
+    return 1;
+}
+
+static int graph_path(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    check_ids(L, &q, &e, 1);
+    mbL_found *found = mbL_found_new(L);
+    bool good = locate(L, &q, &e, 1) && mb_tree_path(&q.tree, e.place[0], &found->ids);
+    return finish_list(L, &q, good, found);
+}
+
+static int graph_children(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    check_ids(L, &q, &e, 1);
+    mbL_found *found = mbL_found_new(L);
+    bool good = locate(L, &q, &e, 1) && mb_tree_children(&q.tree, e.place[0], &found->ids);
+    return finish_list(L, &q, good, found);
+}
+
+// A call without arguments.
+static int list_all(lua_State *L, bool (*collect)(mb_tree *t, mb_id_list *list))
+{
+    mbL_query q;
+    mbL_query_begin(L, &q);
+    mbL_found *found = mbL_found_new(L);
+    bool good = mbL_query_open(L, &q) && collect(&q.tree, &found->ids);
+    return finish_list(L, &q, good, found);
+}
+
+static int graph_leaves(lua_State *L)
+{
+    return list_all(L, mb_tree_leaves);
+}
+
+static int graph_roots(lua_State *L)
+{
+    return list_all(L, mb_tree_roots);
+}
+
+static int graph_orphans(lua_State *L)
+{
+    return list_all(L, mb_tree_orphans);
+}
+
+// What limits the answer; MB_UNLIMITED where nothing does.
+typedef struct bounds {
+    int64_t limit;
+    int64_t depth; // raises when given where `deep` is false
+} bounds;
+
+// A whole number, 0 or more; false with `err` filled when it is none.
+static bool check_bound(lua_State *L, const char *name, int64_t *value, mb_error *err)
+{
+    if (lua_type(L, -1) != LUA_TNUMBER)
+        mbL_misuse(L, 3, "options.%s: number expected, got %s", name, luaL_typename(L, -1));
+    double number = (double)lua_tonumber(L, -1);
+    if (number >= 0 && floor(number) == number) {
+        *value = number < (double)MB_LAST_POSITION ? (int64_t)number : MB_LAST_POSITION;
+        return true;
+    }
+    mb_error_set(err, MB_INVALID, 0, "%s must be a whole number, 0 or more", name);
+    mb_error_set_field(err, name, strlen(name));
+    return false;
+}
+
+static int64_t *find_bound(lua_State *L, bounds *b, bool deep)
+{
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strcmp(name, "limit") == 0)
+        return &b->limit;
+    if (deep && strcmp(name, "depth") == 0)
+        return &b->depth;
+    mbL_misuse(L, 3, "options.%s: unknown option", name);
+    return NULL;
+}
+
+// Reads the options, argument 3.
+static bool check_bounds(lua_State *L, bounds *b, bool deep, mb_error *err)
+{
+    *b = (bounds){ MB_UNLIMITED, MB_UNLIMITED };
+    if (lua_isnoneornil(L, 3))
+        return true;
+    if (!lua_istable(L, 3))
+        mbL_misuse(L, 3, "options: table expected, got %s", luaL_typename(L, 3));
+    lua_pushnil(L);
+    while (lua_next(L, 3)) {
+        int64_t *value = find_bound(L, b, deep);
+        if (!check_bound(L, lua_tostring(L, -2), value, err))
+            return false;
+        lua_pop(L, 1);
+    }
+    return true;
+}
+
+static int graph_ancestors(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    bounds b;
+    check_ids(L, &q, &e, 1);
+    if (!check_bounds(L, &b, false, &q.reader.err))
+        return fail(L, &q);
+    mbL_found *found = mbL_found_new(L);
+    bool good =
+        locate(L, &q, &e, 1) && mb_tree_ancestors(&q.tree, e.place[0], b.limit, &found->ids);
+    return finish_list(L, &q, good, found);
+}
+
+static int graph_descendants(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    bounds b;
+    check_ids(L, &q, &e, 1);
+    if (!check_bounds(L, &b, true, &q.reader.err))
+        return fail(L, &q);
+    mbL_found *found = mbL_found_new(L);
+    bool good = locate(L, &q, &e, 1) &&
+                mb_tree_descendants(&q.tree, e.place[0], b.depth, b.limit, &found->ids);
+    return finish_list(L, &q, good, found);
+}
+
+static int graph_depth(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    check_ids(L, &q, &e, 1);
+    bool good = locate(L, &q, &e, 1);
+    mb_reader_close(&q.reader);
+    if (!good)
+        return fail(L, &q);
+    lua_pushinteger(L, (lua_Integer)e.place[0].position - 1);
+    return 1;
+}
+
+static int graph_is_ancestor(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    bool result = false;
+    check_ids(L, &q, &e, 2);
+    bool good =
+        locate(L, &q, &e, 2) && mb_tree_is_ancestor(&q.tree, e.place[0], e.place[1], &result);
+    mb_reader_close(&q.reader);
+    if (!good)
+        return fail(L, &q);
+    lua_pushboolean(L, result);
+    return 1;
+}
+
+static bool find_common(mbL_query *q, ends *e, mb_id_list *list)
+{
+    mb_place common;
+    if (!mb_chain_common(&q->reader, e->place[0], e->place[1], &common))
+        return false;
+    return common.segment == 0 || mb_tree_id(&q->tree, common, list);
+}
+
+static int graph_lca(lua_State *L)
+{
+    mbL_query q;
+    ends e;
+    check_ids(L, &q, &e, 2);
+    mbL_found *found = mbL_found_new(L);
+    bool good = locate(L, &q, &e, 2) && find_common(&q, &e, &found->ids);
+    mb_reader_close(&q.reader);
+    if (!good)
+        return fail(L, &q);
+    if (found->ids.count == 0)
+        lua_pushnil(L);
+    else
+        push_id(L, &found->ids, 0);
+    mbL_found_clear(found);
+    return 1;
+}
+
+// graph:place(id?): the segment and the position of a node, and the segment that its next child
+// may extend, nil for none; nil when there is no such node. Without an id: 0, 0 and what a root
+// may extend.
+static int graph_place(lua_State *L)
+{
+    mbL_query q;
+    mb_place place = { 0, 0 };
+    int64_t branch = 0;
+    size_t length = 0;
+    mbL_query_begin(L, &q);
+    const char *id = lua_isnoneornil(L, 2) ? NULL : mbL_query_text(L, 2, "id", &length);
+    bool good = mbL_query_open(L, &q) &&
+                (id == NULL || mb_tree_find(&q.tree, id, length, &place)) &&
+                ((id != NULL && place.segment == 0) || mb_tree_branch(&q.tree, place, &branch));
+    mb_reader_close(&q.reader);
+    if (!good)
+        return fail(L, &q);
+    if (id != NULL && place.segment == 0)
+        return 0;
+    lua_pushinteger(L, (lua_Integer)place.segment);
+    lua_pushinteger(L, (lua_Integer)place.position);
+    lua_pushinteger(L, (lua_Integer)branch);
+    return branch != 0 ? 3 : 2;
+}
+
+static const luaL_Reg methods[] = {
+    { "path", graph_path },
+    { "depth", graph_depth },
+    { "ancestors", graph_ancestors },
+    { "descendants", graph_descendants },
+    { "children", graph_children },
+    { "lca", graph_lca },
+    { "is_ancestor", graph_is_ancestor },
+    { "leaves", graph_leaves },
+    { "roots", graph_roots },
+    // for the Lua layer
+    { "orphans", graph_orphans },
+    { "place", graph_place },
+    { "read", mbL_graph_read },
+    { "read_path", mbL_graph_read_path },
+    { NULL, NULL },
+};
+
+static const luaL_Reg metamethods[] = { { NULL, NULL } };
+
+void mbL_open_graph(lua_State *L, int vm)
+{
+    mbL_new_type(L, GRAPH_TYPE, vm, metamethods, methods);
+}
+
+const luaL_Reg mbL_graph_functions[] = {
+    { "session_graph", core_session_graph },
+    { NULL, NULL },
+};
