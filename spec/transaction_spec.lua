@@ -30,6 +30,21 @@ describe("store:transaction", function()
     assert.are.equal("a b", ids(store))
   end)
 
+  it("that cannot get its id leaves nothing open", function()
+    local broken = assert(moonbase.open(store.handle.path, { new_id = function() error("no id", 0) end }))
+    for _, call in ipairs { "transaction", "begin" } do
+      local ok, failure = pcall(broken[call], broken, call == "transaction" and print or nil)
+      assert.is_false(ok)
+      assert.equal("no id", failure)
+      assert.is_false(store.context.engine:in_transaction())
+    end
+    assert(store.threads:create { id = "a" })
+    store:close()
+    broken:close()
+    store = assert(moonbase.open(store.handle.path))
+    assert.are.equal("a", ids(store))
+  end)
+
   it("commits when the function returns nothing or false", function()
     store:transaction(function(tx) tx.threads:create { id = "a" } end)
     assert.is_false(store:transaction(function(tx)

@@ -151,16 +151,24 @@ local function complete(options)
 end
 
 -- A file that does not exist yet is not made before everything else is in order.
+local function prepare(engine, options, now)
+  local version, err = schema.inspect(engine)
+  if not version then return nil, err end
+  local ok
+  ok, err = engine:configure(options)
+  if not ok then return nil, err end
+  return schema.migrate(engine, version, now)
+end
+
+-- However it fails, the connection is closed: half made it could hold locks.
 local function connect(path, options, now)
   local engine, err = Engine.open(path, options)
   if not engine then return nil, err end
-  local version, ok
-  version, err = schema.inspect(engine)
-  if version then ok, err = engine:configure(options) end
-  if ok then ok, err = schema.migrate(engine, version, now) end
-  if ok then return engine end
+  local returned, ok, failure = pcall(prepare, engine, options, now)
+  if returned and ok then return engine end
   engine:close()
-  return nil, err
+  if not returned then error(ok, 0) end
+  return nil, failure
 end
 
 local function acquire(path, options, now)

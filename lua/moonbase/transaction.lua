@@ -29,12 +29,12 @@ local function bind_engine(engine, tx)
 end
 
 -- Gives the userdata its id and the parts of the store.
-local function dress(store, tx)
+local function dress(store, tx, nested)
   local shared = store.context.engine.shared
+  if not nested then shared.transaction_id = store.context:new_id() end
   local fields = store:view(bind_engine(store.context.engine, tx))
   rawset(fields, "id", shared.transaction_id)
   core.fields(tx, fields)
-  return tx
 end
 
 local function begin(store, timeout, managed)
@@ -42,8 +42,12 @@ local function begin(store, timeout, managed)
   local nested = engine:in_transaction()
   local tx, err = engine:begin(timeout, managed)
   if not tx then return nil, err end
-  if not nested then engine.shared.transaction_id = store.context:new_id() end
-  return dress(store, tx)
+  -- A raise (of new_id, or for lack of memory) would leave it open, and what
+  -- the coroutine writes next would join it.
+  local ok, failure = pcall(dress, store, tx, nested)
+  if ok then return tx end
+  engine.finish(tx, false)
+  error(failure, 0)
 end
 
 local function settle(engine, tx, ok, first, second, ...)

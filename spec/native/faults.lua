@@ -86,6 +86,10 @@ local function outcome(self, ok, first, second, ...)
     self:check_error(second)
     return false, second
   end
+  if self.asserts and type(first) == "table" then
+    self:check_error(first)
+    return false, first
+  end
   local why = tostring(first)
   if not raises or not (why:find "not enough memory$" or why:find "stack overflow") then
     error("raised: " .. why, 0)
@@ -175,7 +179,7 @@ for _, suffix in ipairs { "", "-wal", "-shm", "-journal" } do os.remove(path .. 
 
 local scenario = setmetatable(dofile(scenario_path), { __index = default })
 local t = setmetatable({ path = path, items = {}, journal = scenario.journal,
-                         allowed = scenario.allowed }, Trial)
+                         allowed = scenario.allowed, asserts = scenario.asserts }, Trial)
 
 for _, phase in ipairs { "prepare", "run", "finish", "verify" } do
   scenario[phase](t)

@@ -62,6 +62,19 @@ static const fault_case cases[] = {
     FILE_FAULT("shared lock", FAULT_SHM_LOCK, SQLITE_IOERR_SHMLOCK, "io"),
 };
 
+// A compiled file.
+typedef struct chunk {
+    char *path, *bytes;
+    size_t size;
+    struct chunk *next;
+} chunk;
+
+// What an undisturbed run of the scenario found, for the others to compare with.
+typedef struct note {
+    char *key, *text;
+    struct note *next;
+} note;
+
 typedef struct driver {
     memory_fault lua;              // of the Lua state
     memory_fault sqlite;           // of SQLite, for the whole process
@@ -70,6 +83,8 @@ typedef struct driver {
     const char *scenario;          // path of the scenario being tried
     char path[256];                // of the database file
     sqlite3_int64 baseline;        // bytes that SQLite keeps when nothing is open
+    chunk *chunks;                 // of all files that were loaded
+    note *notes;                   // of the scenario
     char why[2000];                // what went wrong in the last trial
     long injected, survived, lost; // trials of the scenario: with a fault, with no call
                                    // refused, with something wrong
@@ -137,16 +152,104 @@ static int faults_fault(lua_State *L)
     return 3;
 }
 
+// faults.note(key, text): keeps a text for the later runs of the scenario.
+static int faults_note(lua_State *L)
+{
+    driver *d = of(L);
+    note *n = malloc(sizeof *n);
+    n->key = strdup(luaL_checkstring(L, 1));
+    n->text = strdup(luaL_checkstring(L, 2));
+    n->next = d->notes;
+    d->notes = n;
+    return 0;
+}
+
+// faults.noted(key): that text; nil when there is none.
+static int faults_noted(lua_State *L)
+{
+    const char *key = luaL_checkstring(L, 1);
+    const note *n = of(L)->notes;
+    while (n != NULL && strcmp(n->key, key) != 0)
+        n = n->next;
+    lua_pushstring(L, n ? n->text : NULL);
+    return 1;
+}
+
+static void forget_notes(driver *d)
+{
+    for (note *n = d->notes, *next; n != NULL; n = next) {
+        next = n->next;
+        free(n->key);
+        free(n->text);
+        free(n);
+    }
+    d->notes = NULL;
+}
+
 static int open_faults(lua_State *L)
 {
-    static const luaL_Reg functions[] = { { "attempt", faults_attempt },
-                                          { "injected", faults_injected },
-                                          { "fault", faults_fault },
-                                          { NULL, NULL } };
+    static const luaL_Reg functions[] = {
+        { "attempt", faults_attempt },   { "note", faults_note },   { "noted", faults_noted },
+        { "injected", faults_injected }, { "fault", faults_fault }, { NULL, NULL }
+    };
     luaL_newlibtable(L, functions);
     lua_pushvalue(L, lua_upvalueindex(1));
     luaL_setfuncs(L, functions, 1);
     return 1;
+}
+
+static int write_chunk(lua_State *L, const void *bytes, size_t size, void *ud)
+{
+    (void)L;
+    chunk *c = ud;
+    c->bytes = realloc(c->bytes, c->size + size);
+    memcpy(c->bytes + c->size, bytes, size);
+    c->size += size;
+    return 0;
+}
+
+// Pushes the chunk of a file; compiled once in all Lua states, for there are thousands of them.
+static int load_chunk(lua_State *L, driver *d, const char *path)
+{
+    chunk *c = d->chunks;
+    while (c != NULL && strcmp(c->path, path) != 0)
+        c = c->next;
+    if (c != NULL)
+        return luaL_loadbuffer(L, c->bytes, c->size, path);
+    int status = luaL_loadfile(L, path);
+    if (status != LUA_OK)
+        return status;
+    c = calloc(1, sizeof *c);
+    c->path = strdup(path);
+    c->next = d->chunks;
+    d->chunks = c;
+    lua_dump(L, write_chunk, c, 0);
+    return LUA_OK;
+}
+
+// A searcher of modules that goes through load_chunk.
+static int search_module(lua_State *L)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushvalue(L, 1);
+    lua_getfield(L, -3, "path");
+    lua_call(L, 2, 1);
+    const char *path = lua_tostring(L, -1);
+    if (path == NULL || load_chunk(L, of(L), path) != LUA_OK)
+        return 1;
+    lua_pushstring(L, path);
+    return 2;
+}
+
+static void forget_chunks(driver *d)
+{
+    for (chunk *c = d->chunks, *next; c != NULL; c = next) {
+        next = c->next;
+        free(c->path);
+        free(c->bytes);
+        free(c);
+    }
 }
 
 static lua_State *new_state(driver *d)
@@ -162,6 +265,10 @@ static lua_State *new_state(driver *d)
     lua_setfield(L, -2, "faults");
     lua_pushcfunction(L, luaopen_moonbase_core);
     lua_setfield(L, -2, "moonbase.core");
+    lua_getfield(L, -2, "searchers");
+    lua_pushlightuserdata(L, d);
+    lua_pushcclosure(L, search_module, 1);
+    lua_rawseti(L, -2, 2); // in the place of the one that reads Lua files
     lua_settop(L, 0);
     return L;
 }
@@ -183,7 +290,7 @@ static bool play(driver *d, bool *survived)
 {
     lua_State *L = new_state(d);
     lua_pushcfunction(L, traceback);
-    bool ok = luaL_loadfile(L, "spec/native/faults.lua") == LUA_OK;
+    bool ok = load_chunk(L, d, "spec/native/faults.lua") == LUA_OK;
     lua_pushstring(L, d->scenario);
     lua_pushstring(L, d->path);
     ok = ok && lua_pcall(L, 2, 1, 1) == LUA_OK;
@@ -218,7 +325,7 @@ static void tell_loss(driver *d, long at)
     d->baseline = sqlite3_memory_used();
 }
 
-static void one(driver *d, long at)
+static bool one(driver *d, long at)
 {
     bool survived;
     bool good = trial(d, at, &survived);
@@ -228,6 +335,7 @@ static void one(driver *d, long at)
     }
     if (!good)
         tell_loss(d, at);
+    return good;
 }
 
 static long places(void)
@@ -263,12 +371,13 @@ static bool scenario(driver *d, char *path, int argc, char **argv, long *passed)
             continue;
         bool good = true;
         if (argc > 3)
-            one(d, atol(argv[3]));
+            good = trial(d, 0, &good) && one(d, atol(argv[3]));
         else
             good = sweep(d);
         *passed += good;
         failed += !good;
     }
+    forget_notes(d);
     printf("%-44s %6ld injected, %6ld survived, %3ld lost\n", path, d->injected, d->survived,
            d->lost);
     return failed == 0 && d->lost == 0;
@@ -288,7 +397,7 @@ static void choose_folder(driver *d)
 
 static void remove_folder(driver *d)
 {
-    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", ".template" };
     char path[300];
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         snprintf(path, sizeof path, "%s%s", d->path, suffixes[i]);
@@ -327,6 +436,7 @@ int main(int argc, char **argv)
             failed += !scenario(&d, found.gl_pathv[i], argc, argv, &passed);
     fault_vfs_remove(&d.files);
     remove_folder(&d);
+    forget_chunks(&d);
     globfree(&found);
     printf("%ld passed, %ld failed\n", passed, failed);
     return failed > 0;

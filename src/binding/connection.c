@@ -265,6 +265,7 @@ static int connection_begin(lua_State *L)
     mb_connection *c = mbL_check_connection(L);
     int timeout = milliseconds(L, 2, -1);
     bool managed = lua_toboolean(L, 3) != 0;
+    reserve_calls(L);
     return mbL_transaction_begin(L, c, timeout, managed);
 }
 
