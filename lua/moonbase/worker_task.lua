@@ -66,6 +66,12 @@ function Task:defer(delay)
   self.decision = { call = "defer", check.type("delay", delay, "number") }
 end
 
+--- The handler settled the job itself, for instance in a transaction with other things: the worker
+--- is to leave it alone.
+function Task:settled()
+  self.over = true
+end
+
 --- Whether the worker is to stop: a long job may defer itself.
 ---@return boolean
 function Task:stopping()

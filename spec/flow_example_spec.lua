@@ -1,0 +1,11 @@
+describe("examples/flow.lua", function()
+  it("completes its flow, each step once, though two of three workers are killed", function()
+    local pipe = assert(io.popen(("env LUA_PATH='%s' LUA_CPATH='%s' %s examples/flow.lua 2>&1; "
+      .. "echo \"status $?\""):format(package.path, package.cpath, jit and "luajit" or "lua5.4")))
+    local output = pipe:read("*a")
+    pipe:close()
+    assert.matches("status 0\n$", output, 1, false, output)
+    assert.are.equal(2, select(2, output:gsub("kill %-9", "")), output)
+    assert.is_nil(output:find("NO ", 1, true), output)
+  end)
+end)
