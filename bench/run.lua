@@ -13,6 +13,7 @@ local TABLES = {
   { name = "events", on = { "lua54" } },
   { name = "kv", on = { "lua54", "luajit" } },
   { name = "jobs", on = { "lua54", "luajit" } },
+  { name = "flows", on = { "lua54", "luajit" } },
 }
 
 local core = require "moonbase.core"
