@@ -42,8 +42,12 @@ static void prepare_writes(bare *b)
     new_thread =
         bare_prepare(b, "INSERT INTO threads (scope, id, created_at, updated_at, count,"
                         " inherited, indexed) VALUES (1, ?1, ?2, ?2, ?3, ?3, ?3)");
-    new_segment =
-        bare_prepare(b, "INSERT INTO segments (parent, fork, owner) VALUES (?, ?, ?)");
+    new_segment = bare_prepare(b, "INSERT INTO segments (parent, fork, level, jump, owner)"
+                                  " SELECT p.id, ?2, p.level + 1,"
+                                  " CASE WHEN p.level - j.level = j.level - k.level"
+                                  " THEN k.id ELSE p.id END, ?3"
+                                  " FROM segments p LEFT JOIN segments j ON j.id = p.jump"
+                                  " LEFT JOIN segments k ON k.id = j.jump WHERE p.id = ?1");
     set_tip = bare_prepare(b, "UPDATE threads SET segment = ? WHERE key = ?");
 }
 
