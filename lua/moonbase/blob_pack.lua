@@ -14,6 +14,9 @@ local LEVEL = { balanced = 1, compact = 3 }
 -- What saves less than this part is not worth the work at each read.
 local LEAST_SAVING = 1 / 8
 
+--- How many bytes a row holds at most.
+blob_pack.LARGEST = 256 * 1024
+
 --- The bytes as they are to be stored.
 ---@param profile string  the option `compress`
 ---@param bytes string    a blob, or a piece of one
@@ -36,7 +39,7 @@ function blob_pack.unpack(row)
   local bytes = row.content
   if bytes and row.packed == 1 then
     local err
-    bytes, err = core.decompress(bytes, row.size)
+    bytes, err = core.decompress(bytes, blob_pack.LARGEST)
     if not bytes then return nil, err end
   end
   if not bytes or #bytes ~= row.size then return errors.fail("corrupt", "bytes are missing") end

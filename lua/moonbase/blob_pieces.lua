@@ -8,7 +8,7 @@ local blob_pack = require "moonbase.blob_pack"
 local blob_pieces = {}
 
 --- The size of every piece but the last.
-blob_pieces.SIZE = 256 * 1024
+blob_pieces.SIZE = blob_pack.LARGEST
 
 local PUT = [[
   INSERT INTO blob_pieces (key, size, packed, digest, content)

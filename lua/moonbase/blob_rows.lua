@@ -22,12 +22,22 @@ local INSERT = [[
   VALUES ($scope, $hash, $kind, $created_at, $size, $stored, $packed, $pieces, $content(blob))
   RETURNING key]]
 
+local SET_STORED = "UPDATE blobs SET stored = $stored WHERE key = $key"
+
 local DELETE = "DELETE FROM blobs WHERE key = $key"
 
--- Tells who collects blobs meanwhile that this one is wanted.
 local TOUCH = [[
   INSERT INTO blob_touches (hash) SELECT $hash FROM blob_collector WHERE id = 1
   ON CONFLICT (hash) DO NOTHING]]
+
+--- Tells who collects blobs meanwhile that this one is wanted. Inside a write.
+---@param ctx moonbase.Context
+---@param hash string
+---@return integer|nil
+---@return moonbase.Error|nil
+function blob_rows.touch(ctx, hash)
+  return ctx.engine:run(TOUCH, hash)
+end
 
 ---@class moonbase.BlobStat
 ---@field hash string
@@ -36,14 +46,21 @@ local TOUCH = [[
 ---@field kind? string        as given by who stored it first
 ---@field created_at integer
 
-local function damaged(hash, why)
+--- The error for a blob that cannot be read as it was.
+---@param hash string
+---@param why string
+---@return nil, moonbase.Error
+function blob_rows.damaged(hash, why)
   return errors.fail("corrupt", "blob " .. hash .. ": " .. why, { hash = hash })
 end
 
--- What went wrong with a blob's bytes, by the blob's name.
-local function blame(hash, err)
+--- What went wrong with a blob's bytes, by the blob's name.
+---@param hash string
+---@param err moonbase.Error
+---@return nil, moonbase.Error
+function blob_rows.blame(hash, err)
   if err.code ~= "corrupt" then return nil, err end
-  return damaged(hash, err.message)
+  return blob_rows.damaged(hash, err.message)
 end
 
 local function read_pieces(ctx, blob)
@@ -63,14 +80,16 @@ local function content_of(ctx, blob)
   return read_pieces(ctx, blob)
 end
 
-local function read_verified(ctx, scope, hash)
+local function verified(hash, bytes, err)
+  if not bytes then return blob_rows.blame(hash, err) end
+  if core.sha256(bytes) ~= hash then return blob_rows.damaged(hash, "its bytes have changed") end
+  return bytes
+end
+
+local function read_large(ctx, scope, hash)
   local blob, err = ctx.engine:row(FIND, scope, hash)
   if not blob then return nil, err end
-  local bytes
-  bytes, err = content_of(ctx, blob)
-  if not bytes then return blame(hash, err) end
-  if core.sha256(bytes) ~= hash then return damaged(hash, "its bytes have changed") end
-  return bytes
+  return verified(hash, content_of(ctx, blob))
 end
 
 --- The bytes of a blob, verified.
@@ -81,7 +100,11 @@ end
 function blob_rows.get(ctx, hash)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
-  return ctx.engine:snapshot(read_verified, ctx, scope, hash)
+  local blob
+  blob, err = ctx.engine:row(FIND, scope, hash)
+  if not blob then return nil, err end
+  if blob.pieces == 0 then return verified(hash, blob_pack.unpack(blob)) end
+  return ctx.engine:snapshot(read_large, ctx, scope, hash)
 end
 
 --- Whether a blob is stored.
@@ -121,7 +144,7 @@ local function insert_pieces(ctx, row, bytes, digests)
     if not taken then return nil, err end
     stored = stored + taken
   end
-  return ctx.engine:run("UPDATE blobs SET stored = $stored WHERE key = $key", stored, key)
+  return ctx.engine:run(SET_STORED, stored, key)
 end
 
 local function insert(ctx, row, bytes, digests)
@@ -173,7 +196,7 @@ function blob_rows.put(ctx, bytes, kind)
   if err then return nil, err end
   ok, err = (blob and confirm or insert)(ctx, row, bytes, digests, blob)
   if not ok then return nil, err end
-  ok, err = ctx.engine:run(TOUCH, row.hash)
+  ok, err = blob_rows.touch(ctx, row.hash)
   if not ok then return nil, err end
   return row.hash
 end

@@ -32,6 +32,8 @@ end
 ---@field jobs moonbase.Jobs
 ---@field kv moonbase.Kv
 ---@field flows moonbase.Flows
+---@field blobs moonbase.Blobs
+---@field artifacts moonbase.Artifacts
 ---@field specs moonbase.Specs
 ---@field profiles moonbase.Profiles
 ---@field context moonbase.Context
@@ -46,6 +48,8 @@ local PARTS = {
   jobs = "moonbase.jobs",
   kv = "moonbase.kv",
   flows = "moonbase.flows",
+  blobs = "moonbase.blobs",
+  artifacts = "moonbase.artifacts",
   specs = "moonbase.specs",
   profiles = "moonbase.profiles",
 }
