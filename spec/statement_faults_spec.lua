@@ -1,24 +1,6 @@
-local errors = require "moonbase.errors"
+local failing = require "spec.support.failing"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
-
-local CALLS = { "run", "row", "rows", "value", "values" }
-
--- Lets the n-th statement that fn runs fail; gives fn's results, and whether it came to that one.
-local function with_failure(store, n, fn)
-  local engine, count = store.context.engine, 0
-  for _, name in ipairs(CALLS) do
-    local call = engine[name]
-    rawset(engine, name, function(...)
-      count = count + 1
-      if count == n then return errors.fail("io", "the disk is on fire") end
-      return call(...)
-    end)
-  end
-  local result, err = fn()
-  for _, name in ipairs(CALLS) do rawset(engine, name, nil) end
-  return result, err, count >= n
-end
 
 describe("when any one statement fails, a call gives the error and changes nothing:", function()
   local store, now
@@ -59,7 +41,7 @@ describe("when any one statement fails, a call gives the error and changes nothi
       local fn = make()
       local before = contents()
       for n = 1, 50 do
-        local result, err, reached = with_failure(store, n, fn)
+        local result, err, reached = failing.run(store, n, fn)
         if not reached then
           assert.is_true(n > 1)
           return

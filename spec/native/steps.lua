@@ -25,7 +25,9 @@ local function canonical(value)
     return type(value) == "string" and ("%q"):format(value) or tostring(value)
   end
   local parts = {}
-  for k, v in pairs(value) do parts[#parts + 1] = "[" .. canonical(k) .. "]=" .. canonical(v) end
+  for k, v in pairs(value) do
+    if k ~= "token" then parts[#parts + 1] = "[" .. canonical(k) .. "]=" .. canonical(v) end
+  end
   table.sort(parts)
   return "{" .. table.concat(parts, ",") .. "}"
 end
@@ -36,9 +38,9 @@ local function column(value)
   return canonical(document or value)
 end
 
--- Not the index of words, what waits for it, or how far it goes: a search may bring these up to
--- date and then fail.
-local UPKEEP = { indexed = true }
+-- Tokens are random by design. Nor is the index of words compared, what waits for it, or how far
+-- it goes: a search may bring these up to date and then fail.
+local UPKEEP = { indexed = true, token = true }
 local TABLES = [[SELECT name FROM pragma_table_list
   WHERE type = 'table' AND schema = 'main' AND name <> 'sqlite_schema'
     AND name NOT LIKE '%backlog%' ORDER BY name]]
