@@ -28,7 +28,7 @@ HAVE_LUAJIT  := $(shell $(PKG_CONFIG) --exists luajit 2>/dev/null && echo yes)
 STANDARD   := -std=c11 -D_XOPEN_SOURCE=700
 ALL_CFLAGS = $(STANDARD) $(OPTIMIZE) -fPIC $(WARNINGS) $(SANITIZE) -Isrc \
              $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
-LINK_LIBS := $(or $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null),-lsqlite3 -lzstd -lsodium)
+LINK_LIBS := $(or $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null),-lsqlite3 -lzstd -lsodium) -lm
 
 # The kernel and the storage know no Lua: they are compiled once. The binding is compiled per Lua.
 ENGINE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/kernel/*.c src/storage/*.c))

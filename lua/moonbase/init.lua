@@ -36,6 +36,7 @@ end
 ---@field artifacts moonbase.Artifacts
 ---@field specs moonbase.Specs
 ---@field profiles moonbase.Profiles
+---@field vectors moonbase.Vectors
 ---@field context moonbase.Context
 local Store = {}
 
@@ -52,6 +53,7 @@ local PARTS = {
   artifacts = "moonbase.artifacts",
   specs = "moonbase.specs",
   profiles = "moonbase.profiles",
+  vectors = "moonbase.vectors",
 }
 
 local function store_index(self, key)

@@ -7,6 +7,7 @@
 #include "binding/errors.h"
 #include "binding/transaction.h"
 #include "binding/types.h"
+#include "binding/vectors.h"
 #include "storage/inherited.h"
 #include "storage/path.h"
 #include "storage/transaction.h"
@@ -295,6 +296,10 @@ static const luaL_Reg methods[] = {
     { "read_end", connection_read_end },
     { "begin", connection_begin },
     { "in_transaction", connection_in_transaction },
+    { "vectors_put", mbL_vectors_put },
+    { "vectors_remove", mbL_vectors_remove },
+    { "vectors_search", mbL_vectors_search },
+    { "vectors_cache", mbL_vectors_cache },
     { NULL, NULL },
 };
 

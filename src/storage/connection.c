@@ -8,6 +8,7 @@
 #include "storage/path.h"
 #include "storage/sqlite_error.h"
 #include "storage/transaction.h"
+#include "storage/vector_cache.h"
 
 // A database file may come from anywhere. What its schema could smuggle in
 // (triggers, views, functions called by them) is switched off, and the parser
@@ -90,6 +91,7 @@ static void link_close(mb_link *link)
 
 static void connection_free(mb_connection *c)
 {
+    mb_vector_cache_free(c);
     mb_process_forget(&c->opener);
     sqlite3_free(c->levels);
     sqlite3_free(c->path);

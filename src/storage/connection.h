@@ -44,6 +44,8 @@ typedef struct mb_connection {
     size_t capacity;      // how many fit
     uint64_t last_serial; // serial numbers are never used twice
     uint64_t abandoned;   // a level whose owner was collected; 0: none
+    // codes of vectors, see vector_cache.h; NULL: none yet
+    struct mb_vector_cache *vectors;
 } mb_connection;
 
 typedef struct mb_open_options {
