@@ -111,6 +111,7 @@ build = {
     ["moonbase.schema.011_blobs"] = "lua/moonbase/schema/011_blobs.lua",
     ["moonbase.schema.012_sessions"] = "lua/moonbase/schema/012_sessions.lua",
     ["moonbase.schema.013_vectors"] = "lua/moonbase/schema/013_vectors.lua",
+    ["moonbase.schema.blob_index"] = "lua/moonbase/schema/blob_index.lua",
     ["moonbase.sequence"] = "lua/moonbase/sequence.lua",
     ["moonbase.specs"] = "lua/moonbase/specs.lua",
     ["moonbase.thread_queue"] = "lua/moonbase/thread_queue.lua",

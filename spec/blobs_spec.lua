@@ -366,7 +366,8 @@ describe("blobs", function()
       assert.is_nil(bytes)
       assert.are.same({ "corrupt", hash }, { err.code, err.hash })
       assert.matches(hash, err.message, 1, true)
-      local reader, part, count = assert(blobs:reader(hash)), nil, 0
+      local reader, count = assert(blobs:reader(hash)), 0
+      local part
       repeat
         part, err = reader:read()
         count = count + 1
@@ -487,11 +488,11 @@ describe("blobs", function()
   describe("when any one statement fails, a call gives the error and changes nothing:", function()
     local function holds(name, make)
       it(name, function()
-        local fn, before = make(), nil
+        local fn = make()
         local function state()
           return rows() .. " " .. rows "SELECT count(*) FROM blob_pieces"
         end
-        before = state()
+        local before = state()
         faults.each_statement(store, fn, function() assert.are.equal(before, state()) end)
       end)
     end

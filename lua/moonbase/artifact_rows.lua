@@ -81,8 +81,6 @@ function artifact_rows.put(ctx, place, content)
   if not row then return nil, err end
   ok, err = ctx.engine:run(RECORD, row.key, row.latest, ctx:now(), blob.size, blob.hash)
   if not ok then return nil, err end
-  ok, err = blob_rows.touch(ctx, blob.hash)
-  if not ok then return nil, err end
   return row.latest
 end
 

@@ -1,4 +1,4 @@
---- Readers: a blob of any size, of which no more than two pieces are in memory.
+--- Readers: a blob of any size in parts. No more than two pieces are in memory.
 -- Each piece is looked up by itself, so a reader that is left holds nothing, and is verified with
 -- all before it by the hash that it bears, so no byte is given out unverified. That the whole is
 -- the blob that was asked for is known with its last piece.
@@ -24,6 +24,7 @@ local PIECE = [[
 ---@field private ctx moonbase.Context
 ---@field private scope integer
 ---@field private pieces integer
+---@field private row? table     of a blob that lies in it, until it was read
 ---@field private number integer  pieces read so far
 ---@field private piece string    the last one
 ---@field private at integer      the first of its bytes that was not given out yet
@@ -40,8 +41,8 @@ local function open(ctx, scope, hash)
   local row, err = ctx.engine:row(FIND, scope, hash)
   if not row then return nil, err end
   local self = setmetatable({ ctx = ctx, scope = scope, hash = hash, size = row.size,
-    pieces = math.max(row.pieces, 1), number = 0, piece = "", at = 1, stream = core.sha256_stream() },
-    Reader)
+    pieces = math.max(row.pieces, 1), number = 0, piece = "", at = 1,
+    stream = core.sha256_stream() }, Reader)
   if row.pieces == 0 then
     row.digest = hash
     self.row = row
@@ -69,10 +70,8 @@ local function missing(self)
 end
 
 local function fetch(self)
-  local row, err = self.row, nil
-  self.row = nil
-  if row then return row end
-  row, err = self.ctx.engine:row(PIECE, self.number + 1, self.scope, self.hash)
+  if self.row then return self.row end
+  local row, err = self.ctx.engine:row(PIECE, self.number + 1, self.scope, self.hash)
   if err then return nil, err end
   if not row then return missing(self) end
   return row
@@ -91,7 +90,7 @@ local function next_piece(self)
   if digest ~= row.digest or (last and digest ~= self.hash) then
     return damaged(self, "its bytes have changed")
   end
-  self.number = self.number + 1
+  self.number, self.row = self.number + 1, nil
   return bytes
 end
 

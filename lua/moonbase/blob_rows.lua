@@ -9,7 +9,7 @@ local errors = require "moonbase.errors"
 local blob_rows = {}
 
 local FIND = [[
-  SELECT key, size, packed, pieces, created_at, kind, content FROM blobs
+  SELECT key, size, packed, pieces, names, created_at, kind, content FROM blobs
   WHERE scope = $scope AND hash = $hash]]
 
 local STAT = [[
@@ -18,11 +18,14 @@ local STAT = [[
 local HAS = "SELECT 1 FROM blobs WHERE scope = $scope AND hash = $hash"
 
 local INSERT = [[
-  INSERT INTO blobs (scope, hash, kind, created_at, size, stored, packed, pieces, content)
-  VALUES ($scope, $hash, $kind, $created_at, $size, $stored, $packed, $pieces, $content(blob))
+  INSERT INTO blobs (scope, hash, kind, created_at, names, size, stored, packed, pieces, content)
+  VALUES ($scope, $hash, $kind, $created_at, $names, $size, $stored, $packed, $pieces,
+    $content(blob))
   RETURNING key]]
 
 local SET_STORED = "UPDATE blobs SET stored = $stored WHERE key = $key"
+
+local SET_NAMES = "UPDATE blobs SET names = $names WHERE key = $key"
 
 local DELETE = "DELETE FROM blobs WHERE key = $key"
 
@@ -135,7 +138,7 @@ end
 local function insert_pieces(ctx, row, bytes, digests)
   local size, stored = blob_pieces.SIZE, 0
   local key, err = ctx.engine:value(INSERT, row.scope, row.hash, row.kind, row.created_at,
-    #bytes, 0, 0, #digests, nil)
+    row.names, #bytes, 0, 0, #digests, nil)
   if not key then return nil, err end
   for number = 1, #digests do
     local taken
@@ -151,8 +154,8 @@ local function insert(ctx, row, bytes, digests)
   if #digests > 1 then return insert_pieces(ctx, row, bytes, digests) end
   local content, packed = blob_pack.pack(ctx.compress, bytes)
   if not content then return nil, packed end
-  return ctx.engine:value(INSERT, row.scope, row.hash, row.kind, row.created_at, #bytes,
-    #content, packed, 0, content)
+  return ctx.engine:value(INSERT, row.scope, row.hash, row.kind, row.created_at, row.names,
+    #bytes, #content, packed, 0, content)
 end
 
 --- Removes a blob by its row's key. Inside a write.
@@ -168,29 +171,41 @@ function blob_rows.remove(ctx, blob)
   return ctx.engine:run(DELETE, blob.key)
 end
 
--- Makes sure that what is stored already can be read: whoever has the bytes in hand can mend it.
-local function confirm(ctx, row, bytes, digests, blob)
-  local held, err = content_of(ctx, blob)
-  if held == bytes then return true end
-  if err and err.code ~= "corrupt" then return nil, err end
-  local ok
-  ok, err = blob_rows.remove(ctx, blob)
+-- A damaged blob is mended by whoever has its bytes in hand.
+local function mend(ctx, row, bytes, digests, blob)
+  local ok, err = blob_rows.remove(ctx, blob)
   if not ok then return nil, err end
   row.kind, row.created_at = blob.kind, blob.created_at
   return insert(ctx, row, bytes, digests)
 end
 
+-- Makes sure that what is stored already can be read.
+local function confirm(ctx, row, bytes, digests, blob)
+  row.names = math.max(row.names, blob.names)
+  local held, err = content_of(ctx, blob)
+  if err and err.code ~= "corrupt" then return nil, err end
+  if held ~= bytes then return mend(ctx, row, bytes, digests, blob) end
+  if row.names == blob.names then return true end
+  return ctx.engine:run(SET_NAMES, row.names, blob.key)
+end
+
+local function names_blobs(bytes)
+  return bytes:find('"$blob"', 1, true) ~= nil
+end
+
 --- Stores bytes, unless they are there already. Inside a write.
 ---@param ctx moonbase.Context
 ---@param bytes string
----@param kind? string  what they are, for `stat`
+---@param kind? string        what they are, for `stat`
+---@param document? boolean   they are JSON text, and blobs that it names must be kept with it
 ---@return string|nil hash
 ---@return moonbase.Error|nil err
-function blob_rows.put(ctx, bytes, kind)
+function blob_rows.put(ctx, bytes, kind, document)
   local scope, err = ctx:write_scope()
   if not scope then return nil, err end
   local digests = blob_pieces.digests(bytes)
-  local row = { scope = scope, hash = digests[#digests], kind = kind, created_at = ctx:now() }
+  local row = { scope = scope, hash = digests[#digests], kind = kind, created_at = ctx:now(),
+    names = document and names_blobs(bytes) and 1 or 0 }
   local blob, ok
   blob, err = ctx.engine:row(FIND, scope, row.hash)
   if err then return nil, err end

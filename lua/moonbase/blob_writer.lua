@@ -1,4 +1,4 @@
---- Writers: a blob that comes in parts, of any size, of which no more than two pieces are in memory.
+--- Writers: a blob that comes in parts, of any size. No more than two pieces are in memory.
 -- Each full piece is written at once, by a transaction of its own, to a row that has no hash yet,
 -- so nobody sees it. A writer that is never finished leaves that row; collecting garbage removes it
 -- once nothing was added for a day.
@@ -21,10 +21,12 @@ local GROW = [[
   WHERE key = $key]]
 
 local EXISTING = [[
-  SELECT key, pieces, created_at, kind FROM blobs WHERE scope = $scope AND hash = $hash]]
+  SELECT key, pieces, names, created_at, kind FROM blobs
+  WHERE scope = $scope AND hash = $hash]]
 
 local FINISH = [[
-  UPDATE blobs SET hash = $hash, kind = $kind, created_at = $created_at, upload = NULL
+  UPDATE blobs SET hash = $hash, kind = $kind, created_at = $created_at, names = $names,
+    upload = NULL
   WHERE key = $key]]
 
 local FIND = "SELECT key, pieces FROM blobs WHERE key = $key AND upload = $upload"
@@ -134,7 +136,7 @@ end
 local function replace(self, scope, hash)
   local blob, err = self.ctx.engine:row(EXISTING, scope, hash)
   if err then return nil, err end
-  if not blob then return { created_at = self.ctx:now(), kind = self.kind } end
+  if not blob then return { created_at = self.ctx:now(), names = 0, kind = self.kind } end
   local ok
   ok, err = blob_rows.remove(self.ctx, blob)
   if not ok then return nil, err end
@@ -150,7 +152,7 @@ local function finish_large(self, rest, hash)
   if not scope then return nil, err end
   before, err = replace(self, scope, hash)
   if not before then return nil, err end
-  ok, err = ctx.engine:run(FINISH, hash, before.kind, before.created_at, key)
+  ok, err = ctx.engine:run(FINISH, hash, before.kind, before.created_at, before.names, key)
   if not ok then return nil, err end
   ok, err = blob_rows.touch(ctx, hash)
   if not ok then return nil, err end

@@ -1,9 +1,9 @@
 --- Blobs: bytes that are stored once under the hash of what they are; artifacts: named versions
 -- of them.
 
--- The columns that hold documents, any of which may name a blob. Their rows that do are in an
--- index, so that collecting garbage reads no others; a row that names none pays for a look at its
--- text. `GLOB '*$blob"*'` is that look: it is the fastest that there is, as `$` is rare.
+local blob_index = require "moonbase.schema.blob_index"
+
+-- The columns of the parts before this one that hold documents: any of them may name a blob.
 local DOCUMENTS = {
   { "threads", "custom", "scope" },
   { "thread_states", "document", "thread" },
@@ -21,14 +21,10 @@ local DOCUMENTS = {
   { "profiles_history", "body", "key" },
 }
 
-local INDEX = [[CREATE INDEX %s_blobs ON %s (%s) WHERE %s GLOB '*$blob"*';]]
-
 local function document_indexes()
   local script = {}
-  for i, entry in ipairs(DOCUMENTS) do
-    script[i] = INDEX:format(entry[1], entry[1], entry[3], entry[2])
-  end
-  return table.concat(script, "\n")
+  for i, entry in ipairs(DOCUMENTS) do script[i] = blob_index(entry[1], entry[2], entry[3]) end
+  return table.concat(script)
 end
 
 return {
@@ -44,6 +40,7 @@ return {
       stored     INTEGER NOT NULL,           -- bytes as they lie here
       packed     INTEGER NOT NULL,           -- the content is compressed by zstd
       pieces     INTEGER NOT NULL DEFAULT 0,
+      names      INTEGER NOT NULL DEFAULT 0, -- it is a document that names other blobs
       hash       TEXT,                       -- SHA-256 of the bytes as given, in hexadecimal
       kind       TEXT,
       upload     TEXT,                       -- who is writing it
@@ -52,6 +49,7 @@ return {
     ) STRICT;
 
     CREATE INDEX blobs_uploads ON blobs (scope, created_at) WHERE upload IS NOT NULL;
+    CREATE INDEX blobs_naming  ON blobs (scope, hash) WHERE names = 1;
 
     CREATE TABLE blob_pieces (
       key     INTEGER PRIMARY KEY, -- blob << 24 | number of the piece, from 1
@@ -68,8 +66,9 @@ return {
       run TEXT    NOT NULL
     ) STRICT;
     CREATE TABLE blob_touches (
-      hash TEXT PRIMARY KEY
-    ) STRICT, WITHOUT ROWID;
+      id   INTEGER PRIMARY KEY,
+      hash TEXT    NOT NULL UNIQUE
+    ) STRICT;
 
     CREATE TABLE artifacts (
       key       INTEGER PRIMARY KEY,
