@@ -96,7 +96,9 @@ static bool rewrite(const char *text, size_t size, mb_buffer *unescaped, mb_buff
         write_key(out, &r, first);
         write_value(out, &r, event);
         first = event == MB_JSON_OBJECT || event == MB_JSON_ARRAY;
-        objects[r.depth] = first ? event == MB_JSON_OBJECT : objects[r.depth];
+        if (first) {
+            objects[r.depth] = event == MB_JSON_OBJECT;
+        }
     }
 }
 

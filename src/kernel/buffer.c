@@ -50,20 +50,6 @@ void mb_buffer_append(mb_buffer *buffer, const void *bytes, size_t length)
     }
 }
 
-void mb_buffer_clear(mb_buffer *buffer)
-{
-    buffer->length = 0;
-    buffer->failed = false;
-}
-
-void mb_buffer_trim(mb_buffer *buffer, size_t keep)
-{
-    if (buffer->capacity > keep) {
-        mb_buffer_free(buffer);
-    }
-    mb_buffer_clear(buffer);
-}
-
 void mb_buffer_free(mb_buffer *buffer)
 {
     if (buffer->data != NULL) {

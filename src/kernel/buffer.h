@@ -26,12 +26,6 @@ bool mb_buffer_grow(mb_buffer *buffer, size_t extra);
 // Appends `length` bytes of `bytes`, which may not lie inside the buffer.
 void mb_buffer_append(mb_buffer *buffer, const void *bytes, size_t length);
 
-// Empties the buffer, keeps its memory and forgets a failure.
-void mb_buffer_clear(mb_buffer *buffer);
-
-// Empties the buffer and gives its memory back if it is more than `keep` bytes.
-void mb_buffer_trim(mb_buffer *buffer, size_t keep);
-
 // Gives the memory back. The buffer is empty and may be used again.
 void mb_buffer_free(mb_buffer *buffer);
 
@@ -42,6 +36,22 @@ static inline bool mb_buffer_reserve(mb_buffer *buffer, size_t extra)
 {
     return MB_LIKELY(buffer->capacity - buffer->length >= extra) ||
            mb_buffer_grow(buffer, extra);
+}
+
+// Empties the buffer, keeps its memory and forgets a failure.
+static inline void mb_buffer_clear(mb_buffer *buffer)
+{
+    buffer->length = 0;
+    buffer->failed = false;
+}
+
+// Empties the buffer and gives its memory back if it is more than `keep` bytes.
+static inline void mb_buffer_trim(mb_buffer *buffer, size_t keep)
+{
+    if (MB_UNLIKELY(buffer->capacity > keep)) {
+        mb_buffer_free(buffer);
+    }
+    mb_buffer_clear(buffer);
 }
 
 // Appends one byte.
