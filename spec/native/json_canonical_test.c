@@ -79,8 +79,8 @@ typedef struct example {
 } example;
 
 static const example examples[] = {
+    { " [ ] ", "[]", false }, // first, before there is any memory for pieces
     { "null", "null", false },
-    { " [ ] ", "[]", false },
     { "{}", "{}", false },
     { "{\"b\":1,\"a\":2}", "{\"a\":2,\"b\":1}", false },
     { "{\"b\":{\"d\":[],\"c\":{}},\"a\":[{\"z\":1,\"y\":2},3]}",

@@ -222,7 +222,9 @@ static void write_tree(tree *t)
     mb_buffer *out = &t->form->text;
     for (size_t at = 0; at != NONE && !out->failed;) {
         const node *n = &nodes_of(t->form)[at];
-        mb_buffer_append(out, t->form->pieces.data + n->start, n->end - n->start);
+        if (n->end > n->start) {
+            mb_buffer_append(out, t->form->pieces.data + n->start, n->end - n->start);
+        }
         if (n->open != 0) {
             mb_buffer_append_byte(out, n->open);
         }
