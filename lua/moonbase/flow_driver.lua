@@ -277,6 +277,9 @@ local function recover(self, tx, id)
   if not definition then return nil, err end
   if run.status ~= "running" then return 0 end
   check_run(run, definition)
+  local ok
+  ok, err = tx.jobs:recover() -- a job without an attempt left is known to be dead only then
+  if not ok then return nil, err end
   local way, count = course(self, tx, id, definition), 0
   for _, place in ipairs(waiting_steps(run, definition)) do
     local done = look_after(way, place.frame, run.frames[place.frame], place.step)
