@@ -67,6 +67,37 @@ static inline mb_json_block mb_json_examine(const char *p)
     return (mb_json_block){ mb_json_bits(special), mb_json_bits(high) };
 }
 
+#elif defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+// The upper bit of every byte of `word` that is zero.
+static inline uint64_t mb_json_zeros(uint64_t word)
+{
+    const uint64_t lower = UINT64_C(0x7F7F7F7F7F7F7F7F);
+    return ~(((word & lower) + lower) | word | lower);
+}
+
+// The upper bits of the bytes, put together.
+static inline unsigned mb_json_gather(uint64_t word)
+{
+    return (unsigned)((word & UINT64_C(0x8080808080808080)) * UINT64_C(0x0002040810204081) >>
+                      56);
+}
+
+static inline mb_json_block mb_json_examine(const char *p)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    mb_json_block found = { 0, 0 };
+    for (int half = 0; half < 2; half++) {
+        uint64_t word;
+        memcpy(&word, p + 8 * half, sizeof word);
+        uint64_t special = mb_json_zeros(word & each * 0xE0) |
+                           mb_json_zeros(word ^ each * '"') | mb_json_zeros(word ^ each * '\\');
+        found.special |= mb_json_gather(special) << (8 * half);
+        found.high |= mb_json_gather(word) << (8 * half);
+    }
+    return found;
+}
+
 #else
 
 static inline mb_json_block mb_json_examine(const char *p)
