@@ -1,4 +1,4 @@
-local failing = require "spec.support.failing"
+local faults = require "spec.support.faults"
 local moonbase = require "moonbase"
 
 describe("when any one statement of it fails", function()
@@ -19,7 +19,7 @@ describe("when any one statement of it fails", function()
     assert(store.jobs:enqueue("q", 2, { group = "g" }))
     assert(store.kv:set("ns", "k", 1))
     local job = assert(store.jobs:claim("q", { owner = "w" }))[1]
-    local count = failing.each(store, function()
+    local count = faults.changes_nothing(store, function()
       return store.checkpoints:commit {
         thread = "t", expected = 1, messages = { user "two", { id = "m", role = "user",
           content = "three" } },
@@ -35,7 +35,7 @@ describe("when any one statement of it fails", function()
 
   it("a first commit makes nothing, not even the scope", function()
     local other = assert(store:scope("other"))
-    failing.each(store, function()
+    faults.changes_nothing(store, function()
       return other.checkpoints:commit {
         thread = "t", expected = 0, messages = { user "one" },
         run = { agent = "a", status = "running" }, state = { step = 1 },
@@ -48,6 +48,6 @@ describe("when any one statement of it fails", function()
       thread = "t", expected = 0, messages = { user "one" }, state = { step = 1 },
       run = { id = "r", agent = "a", status = "running" },
     })
-    failing.each(store, function() return store.checkpoints:load("t") end)
+    faults.changes_nothing(store, function() return store.checkpoints:load("t") end)
   end)
 end)

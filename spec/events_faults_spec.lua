@@ -1,4 +1,4 @@
-local failing = require "spec.support.failing"
+local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 
@@ -67,7 +67,7 @@ describe("when any one statement fails, events give the error and nothing is cha
       if title:find("damage") then assert.are.equal(2, #assert(fn())) end
       local before = contents()
       for n = 1, 50 do
-        local result, err, reached = failing.run(store, n, fn)
+        local result, err, reached = faults.run(store, n, fn)
         if not reached then return assert.is_true(n > 1) end
         assert.is_nil(result)
         assert.are.equal("io", err.code)

@@ -1,4 +1,4 @@
-local failing = require "spec.support.failing"
+local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 
@@ -41,7 +41,7 @@ describe("when any one statement fails, a call gives the error and changes nothi
       local fn = make()
       local before = contents()
       for n = 1, 50 do
-        local result, err, reached = failing.run(store, n, fn)
+        local result, err, reached = faults.run(store, n, fn)
         if not reached then
           assert.is_true(n > 1)
           return

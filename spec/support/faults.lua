@@ -7,9 +7,15 @@ local faults = {}
 local CALLS = { "run", "row", "rows", "value", "values" }
 local MOST = 100
 
--- Lets the n-th statement that fn runs fail; gives fn's results, and whether it came to that one.
-local function with_failure(engine, n, fn)
-  local count = 0
+--- Lets the n-th statement that fn runs fail.
+---@param store moonbase.Store
+---@param n integer
+---@param fn fun(): any, any
+---@return any result
+---@return any err
+---@return boolean reached  fn ran at least n statements
+function faults.run(store, n, fn)
+  local engine, count = store.context.engine, 0
   for _, name in ipairs(CALLS) do
     local call = engine[name]
     rawset(engine, name, function(...)
@@ -30,9 +36,8 @@ end
 ---@param unchanged fun(n: integer)  called after each failure
 ---@return integer
 function faults.each_statement(store, fn, unchanged)
-  local engine = store.context.engine
   for n = 1, MOST do
-    local result, err, reached = with_failure(engine, n, fn)
+    local result, err, reached = faults.run(store, n, fn)
     if not reached then return n - 1 end
     if result ~= nil or type(err) ~= "table" or err.code ~= "io" then
       error(("statement %d failed, and the call gave %s, %s"):format(n, tostring(result),
@@ -41,6 +46,41 @@ function faults.each_statement(store, fn, unchanged)
     unchanged(n)
   end
   error("too many statements", 2)
+end
+
+local TABLES = [[
+  SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+    AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name]]
+
+local function line_of(row)
+  local fields = {}
+  for field, value in pairs(row) do fields[#fields + 1] = field .. "=" .. tostring(value) end
+  table.sort(fields)
+  return table.concat(fields, " ")
+end
+
+--- Every row of every table, as text.
+---@param store moonbase.Store
+---@return string
+function faults.contents(store)
+  local engine, lines = store.context.engine, {}
+  for _, name in ipairs(assert(engine:values(TABLES))) do
+    for _, row in ipairs(assert(engine:rows('SELECT * FROM "' .. name .. '"'))) do
+      lines[#lines + 1] = name .. ": " .. line_of(row)
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The same, with nothing changed in any table after each failure.
+---@param store moonbase.Store
+---@param fn fun(): any, any
+---@return integer
+function faults.changes_nothing(store, fn)
+  local before = faults.contents(store)
+  return faults.each_statement(store, fn, function(n)
+    if faults.contents(store) ~= before then error("statement " .. n .. " left a change", 3) end
+  end)
 end
 
 return faults
