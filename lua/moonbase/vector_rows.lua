@@ -61,7 +61,7 @@ local MOVE = "UPDATE vector_items SET slot = $slot WHERE key = ($key << 32) + $s
 local GET = [[
   SELECT c.dim, c.metric, i.id, i.metadata AS "metadata(json)", i.text, f.vector
   FROM vector_collections c
-  LEFT JOIN vector_items i ON i.key >> 32 = c.key AND i.id = $id
+  LEFT JOIN vector_items i ON i.key >> 32 = +c.key AND i.id = $id
   LEFT JOIN vector_floats f ON f.key = i.key
   WHERE c.scope = $scope AND c.name = $name]]
 
@@ -215,7 +215,12 @@ local function close_gap(ctx, set, slot)
   local moved, err = ctx.engine:vectors_remove(set, slot, set.count)
   if moved == nil then return nil, err end
   if not moved then return true end
-  return ctx.engine:run(MOVE, slot, set.key, moved)
+  local count
+  count, err = ctx.engine:run(MOVE, slot, set.key, moved)
+  if count == 0 then
+    return errors.fail("corrupt", ("vector %d of '%s' has no id"):format(moved, set.name))
+  end
+  return count, err
 end
 
 --- Removes a vector.

@@ -38,9 +38,9 @@ local function column(value)
   return canonical(document or value)
 end
 
--- Tokens are random by design. Nor is the index of words compared, what waits for it, or how far
+-- Tokens and stamps are random by design. Nor is the index of words compared, what waits for it, or how far
 -- it goes: a search may bring these up to date and then fail.
-local UPKEEP = { indexed = true, token = true }
+local UPKEEP = { indexed = true, token = true, stamp = true }
 local TABLES = [[SELECT name FROM pragma_table_list
   WHERE type = 'table' AND schema = 'main' AND name <> 'sqlite_schema'
     AND name NOT LIKE '%backlog%' ORDER BY name]]

@@ -73,6 +73,12 @@ static bool stamp(mb_block_writer *w)
     return run(w);
 }
 
+static bool damaged(mb_block_writer *w)
+{
+    return mb_reader_fail(w->reader, MB_CORRUPT, "the vectors of collection %lld are damaged",
+                          (long long)w->set->key);
+}
+
 // How many records fit into the present block; 0: there is no such block.
 static bool measure(mb_block_writer *w)
 {
@@ -81,10 +87,11 @@ static bool measure(mb_block_writer *w)
     if (!mb_reader_use(r, "SELECT length(data) FROM vector_blocks WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, w->block));
-    if (mb_reader_row(r))
+    bool exists = mb_reader_row(r);
+    if (exists)
         w->capacity = (size_t)mb_reader_integer(r, 0) / mb_record_size(w->set->dim);
     mb_reader_done(r);
-    return mb_reader_good(r);
+    return mb_reader_good(r) && (!exists || w->capacity > 0 || damaged(w));
 }
 
 static bool make(mb_block_writer *w)
@@ -135,38 +142,44 @@ static bool grow(mb_block_writer *w)
     return grown && open_blob(w);
 }
 
-// Opens another block for a change.
-static bool move_to(mb_block_writer *w, size_t block)
-{
-    if (!put_down(w))
-        return false;
-    w->block = block;
-    return measure(w) && (w->capacity > 0 || make(w)) && stamp(w) && open_blob(w);
-}
-
-static bool reach(mb_block_writer *w, size_t slot)
+// Opens another block for a change. Slots have no gaps: only its first record makes a block.
+static bool move_to(mb_block_writer *w, size_t slot, bool writing)
 {
     size_t full = mb_block_records(w->set->dim);
-    if ((w->blob == NULL || w->block != slot / full) && !move_to(w, slot / full))
+    if (!put_down(w))
         return false;
-    while (slot % full >= w->capacity && w->capacity < full) {
-        if (!grow(w))
+    w->block = slot / full;
+    if (!measure(w))
+        return false;
+    if (w->capacity == 0) {
+        bool made = writing && slot % full == 0 ? make(w) : damaged(w);
+        if (!made)
             return false;
     }
-    return true;
+    return stamp(w) && open_blob(w);
+}
+
+static bool reach(mb_block_writer *w, size_t slot, bool writing)
+{
+    size_t full = mb_block_records(w->set->dim), at = slot % full;
+    if ((w->blob == NULL || w->block != slot / full) && !move_to(w, slot, writing))
+        return false;
+    if (at < w->capacity)
+        return true;
+    return writing && at == w->capacity ? grow(w) : damaged(w);
 }
 
 bool mb_blocks_write(mb_block_writer *w, size_t slot, const uint8_t *record)
 {
     size_t size = mb_record_size(w->set->dim), full = mb_block_records(w->set->dim);
-    return reach(w, slot) &&
+    return reach(w, slot, true) &&
            check(w, sqlite3_blob_write(w->blob, record, (int)size, (int)(slot % full * size)));
 }
 
 bool mb_blocks_read(mb_block_writer *w, size_t slot, uint8_t *record)
 {
     size_t size = mb_record_size(w->set->dim), full = mb_block_records(w->set->dim);
-    return reach(w, slot) &&
+    return reach(w, slot, false) &&
            check(w, sqlite3_blob_read(w->blob, record, (int)size, (int)(slot % full * size)));
 }
 

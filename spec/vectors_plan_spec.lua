@@ -1,0 +1,120 @@
+-- No call on vectors reads a table from end to end, or sorts rows after reading them; whichever
+-- statement fails, nothing is changed; and damage is told, not answered around.
+
+local faults = require "spec.support.faults"
+local files = require "spec.support.files"
+local moonbase = require "moonbase"
+local plans = require "spec.support.plans"
+
+describe("vectors", function()
+  local store, c
+
+  before_each(function()
+    store = assert(moonbase.open(files.database(), { durability = "off" }))
+    c = assert(store.vectors:create("c", { dim = 2, metric = "l2" }))
+    local items = {}
+    for i = 1, 100 do items[i] = { id = "v" .. i, vector = { i, 0 }, metadata = { n = i } } end
+    assert(c:upsert_many(items))
+    for i = 1, 3 do assert(store.vectors:create("d" .. i, { dim = 1 })) end
+  end)
+
+  after_each(function()
+    store:close()
+    files.cleanup()
+  end)
+
+  local CALLS = {
+    create = function() return store.vectors:create("n", { dim = 1 }) end,
+    open = function() return store.vectors:open("c") end,
+    list = function()
+      local page = assert(store.vectors:list { limit = 2 })
+      assert(store.vectors:list { limit = 2, cursor = page.next_cursor, total = true })
+      return true
+    end,
+    upsert = function() return c:upsert("new", { 0, 0 }, { metadata = { n = 0 }, text = "t" }) end,
+    ["upsert of an old one"] = function() return c:upsert("v5", { 0, 0 }) end,
+    get = function() return c:get("v1") end,
+    delete = function() return c:delete("v1") end,
+    search = function() return c:search { 0, 0 } end,
+    ["exact search"] = function() return c:search({ 0, 0 }, { exact = true }) end,
+    ["filtered search"] = function() return c:search({ 0, 0 }, { filter = { n = { gt = 50 } } }) end,
+    count = function() return c:count() end,
+    stats = function() return c:stats() end,
+    drop = function() return store.vectors:drop("c") end,
+  }
+
+  describe("by an index:", function()
+    for name, fn in pairs(CALLS) do
+      it(name, function()
+        assert.are.same({}, plans.slow(store, function() assert(fn() ~= nil) end))
+      end)
+    end
+  end)
+
+  local function contents()
+    local engine, text = store.context.engine, {}
+    for _, sql in ipairs {
+      "SELECT name || count || serial || stamp FROM vector_collections ORDER BY key",
+      "SELECT key || '/' || slot || id || coalesce(metadata, '') FROM vector_items ORDER BY key",
+      "SELECT key || hex(vector) FROM vector_floats ORDER BY key",
+      "SELECT key || hex(data) FROM vector_blocks ORDER BY key",
+      "SELECT key || stamp FROM vector_stamps ORDER BY key",
+    } do
+      text[#text + 1] = table.concat(assert(engine:values(sql)), "\n")
+    end
+    return table.concat(text, "\n")
+  end
+
+  describe("when any one statement fails, nothing is changed:", function()
+    for name, fn in pairs(CALLS) do
+      if name ~= "list" then
+        it(name, function()
+          local before = contents()
+          local failed = faults.each_statement(store, fn, function()
+            assert.are.equal(before, contents())
+          end)
+          assert.is_true(failed > 0)
+        end)
+      end
+    end
+  end)
+
+  describe("damage is told:", function()
+    local function damage(sql, fn, ...)
+      assert(store.context.engine:run(sql))
+      local result, err = fn(...)
+      assert.is_nil(result)
+      assert.are.equal("corrupt", err.code, tostring(err))
+    end
+
+    local function search(options)
+      return function() return c:search({ 0, 0 }, options) end
+    end
+
+    for title, case in pairs {
+      ["a block is gone"] = { "DELETE FROM vector_blocks", search() },
+      ["a block is short"] = { "UPDATE vector_blocks SET data = x'0102'", search() },
+      ["a block is empty"] = { "UPDATE vector_blocks SET data = x''", search() },
+      ["its stamp is gone"] = { "DELETE FROM vector_stamps", search() },
+      ["a stamp is long"] = { "UPDATE vector_stamps SET stamp = hex(zeroblob(40))", search() },
+      ["the numbers are gone"] = { "DELETE FROM vector_floats WHERE key & 4294967295 < 9", search() },
+      ["numbers are short"] = { "UPDATE vector_floats SET vector = x'00'", search() },
+      ["one is missing"] = { "DELETE FROM vector_floats WHERE key & 4294967295 = 99",
+        search { exact = true } },
+      ["an id is gone"] = { "DELETE FROM vector_items WHERE slot < 9", search() },
+    } do
+      it(title, function() damage(case[1], case[2]) end)
+    end
+
+    it("in what get reads too", function()
+      damage("DELETE FROM vector_floats", c.get, c, "v1")
+    end)
+
+    it("and when a change meets it", function()
+      damage("UPDATE vector_items SET id = 'x' || id, key = key + 1000 WHERE slot = 99", c.delete, c, "v1")
+      damage("UPDATE vector_blocks SET data = x'0102'", c.delete, c, "v2")
+      damage("DELETE FROM vector_blocks", c.delete, c, "v3")
+      damage("DELETE FROM vector_blocks", c.upsert, c, "v3", { 1, 1 })
+    end)
+  end)
+end)

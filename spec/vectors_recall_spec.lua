@@ -1,0 +1,89 @@
+-- What the codes propose is what the exact numbers find, also where the codes of many vectors lie
+-- close together.
+
+local files = require "spec.support.files"
+local moonbase = require "moonbase"
+local vectors = require "spec.support.vectors"
+
+local COUNT, DIM, QUERIES = 4000, 48, 20
+
+local data = {}
+
+function data.random(random)
+  return function() return random:vector(DIM) end
+end
+
+local function clusters(random, count, spread)
+  local centres = {}
+  for i = 1, count do centres[i] = random:vector(DIM) end
+  return function() return random:near(centres[random:pick(count)], spread) end
+end
+
+data["in clusters"] = function(random) return clusters(random, 40, 0.1) end
+
+-- Neighbours differ by less than a step of the codes.
+data["in clusters as tight as a grain"] = function(random) return clusters(random, 20, 0.002) end
+
+data["weights of words"] = function(random)
+  return function() return random:weights(DIM, 12) end
+end
+
+data["far from the origin"] = function(random)
+  local centre = {}
+  for i = 1, DIM do centre[i] = 50 end
+  return function() return random:near(centre, 1) end
+end
+
+data["with one number above all others"] = function(random)
+  return function()
+    local values = random:vector(DIM)
+    values[1] = 100
+    return values
+  end
+end
+
+data["of very different lengths"] = function(random)
+  return function() return random:vector(DIM, 10 ^ random:pick(6)) end
+end
+
+data["many of them equal"] = function(random)
+  local few = {}
+  for i = 1, 30 do few[i] = random:vector(DIM) end
+  return function() return few[random:pick(30)] end
+end
+
+describe("a search finds what an exact one finds:", function()
+  local store
+
+  before_each(function()
+    store = assert(moonbase.open(files.database(), { durability = "off" }))
+  end)
+
+  after_each(function()
+    store:close()
+    files.cleanup()
+  end)
+
+  local function recall_of(c, make)
+    local total = 0
+    for _ = 1, QUERIES do
+      local query = vectors.bytes(make())
+      local exact = assert(c:search(query, { exact = true }))
+      total = total + vectors.recall(assert(c:search(query)), exact)
+    end
+    return total / QUERIES
+  end
+
+  for title, maker in pairs(data) do
+    it("vectors " .. title, function()
+      local make, items = maker(vectors.random(7)), {}
+      for i = 1, COUNT do items[i] = { id = "v" .. i, vector = vectors.bytes(make()) } end
+      for _, metric in ipairs { "cosine", "l2", "dot" } do
+        local c = assert(store.vectors:create(metric, { dim = DIM, metric = metric }))
+        assert(c:upsert_many(items))
+        local recall = recall_of(c, make)
+        assert.is_true(recall >= 0.99, metric .. ": " .. recall)
+      end
+    end)
+  end
+end)
