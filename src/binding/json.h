@@ -18,6 +18,11 @@ MB_HIDDEN_BEGIN
 // May raise only Lua's memory error.
 bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, mb_error *err);
 
+// The same for a caller that is going to add `room` fields to the value: where it is an object,
+// its table need not grow for them.
+bool mbL_json_decode_roomy(lua_State *L, mbL_vm *vm, const char *text, size_t length, int room,
+                           mb_error *err);
+
 // Appends the JSON text of the value at `idx` to `out`, which may be vm->scratch. On failure
 // fills in `err` (MB_SERIALIZATION), its field being the path below the value, such as
 // ".outer[1].x", and leaves `out` as long as before. May raise only Lua's memory error, also

@@ -36,6 +36,7 @@ typedef struct decoder {
     int top;               // stack index of the topmost value
     int limit;             // greatest stack index that is certain to be there
     int depth;             // open containers
+    int room;              // fields that the caller is going to add to the root object
     mb_json_reader reader; // of the text
     container open[MB_JSON_MAX_DEPTH]; // those, outermost first
 } decoder;
@@ -56,7 +57,8 @@ static bool reserve_slots(decoder *d)
 // Puts the table of `c` in the place of its placeholder.
 static void create_table(decoder *d, container *c, int items)
 {
-    lua_createtable(d->L, c->object ? 0 : items, c->object ? items : 0);
+    int room = c == d->open ? d->room : 0;
+    lua_createtable(d->L, c->object ? 0 : items, c->object ? items + room : 0);
     lua_replace(d->L, c->slot);
     c->created = true;
 }
@@ -300,10 +302,17 @@ static bool decode_events(decoder *d, mb_error *err)
 
 bool mbL_json_decode(lua_State *L, mbL_vm *vm, const char *text, size_t length, mb_error *err)
 {
+    return mbL_json_decode_roomy(L, vm, text, length, 0, err);
+}
+
+bool mbL_json_decode_roomy(lua_State *L, mbL_vm *vm, const char *text, size_t length, int room,
+                           mb_error *err)
+{
     decoder d;
     d.L = L;
     d.vm = vm;
     d.depth = 0;
+    d.room = room;
     d.top = d.strings = lua_gettop(L) + 1;
     d.limit = d.top + STACK_STEP;
     if (!lua_checkstack(L, STACK_STEP + 1)) {

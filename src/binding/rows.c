@@ -129,7 +129,7 @@ static bool out_of_memory(mb_error *err)
 static bool push_document(lua_State *L, mbL_vm *vm, const mb_name *name, const char *text,
                           size_t length, mb_error *err)
 {
-    if (mbL_json_decode(L, vm, text, length, err))
+    if (mbL_json_decode_roomy(L, vm, text, length, name->children, err))
         return true;
     mb_error_set_field(err, name->text, name->length);
     return false;

@@ -83,6 +83,7 @@ static void parse_name(mb_name *name, const char *text)
     name->length = suffix ? (size_t)(suffix - text) : strlen(text);
     name->kind = suffix ? suffix_kind(suffix) : MB_PLAIN;
     name->parent = -1;
+    name->children = 0;
 }
 
 static bool same_name(const mb_name *name, const char *text, size_t length)
@@ -101,6 +102,7 @@ static void find_parent(mb_statement *s, int column)
     for (int i = 0; i < column; i++) {
         if (same_name(&s->columns[i], name->text, head)) {
             name->parent = i;
+            s->columns[i].children++;
             name->text += head + 1;
             name->length -= head + 1;
             return;

@@ -28,6 +28,7 @@ typedef struct mb_name {
     size_t length;      // its length
     mb_value_kind kind; // from the suffix in parentheses
     int parent;         // column "a.b": the index of column a; else -1
+    int children;       // column "a": how many columns are called "a.b"
 } mb_name;
 
 typedef struct mb_statement {
