@@ -23,6 +23,7 @@ typedef struct bare_work {
 extern const bare_work bare_checkpoints[];
 extern const bare_work bare_events[];
 extern const bare_work bare_threads[];
+extern const bare_work bare_vectors[];
 
 // Ends the program with a message unless 'ok'.
 void bare_check(bare *b, int ok, const char *doing);

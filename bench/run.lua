@@ -14,6 +14,7 @@ local TABLES = {
   { name = "kv", on = { "lua54", "luajit" } },
   { name = "jobs", on = { "lua54", "luajit" } },
   { name = "flows", on = { "lua54", "luajit" } },
+  { name = "vectors", on = { "lua54" } },
 }
 
 local core = require "moonbase.core"
