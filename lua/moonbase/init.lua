@@ -32,6 +32,7 @@ end
 ---@field jobs moonbase.Jobs
 ---@field kv moonbase.Kv
 ---@field flows moonbase.Flows
+---@field sessions moonbase.Sessions
 ---@field blobs moonbase.Blobs
 ---@field artifacts moonbase.Artifacts
 ---@field specs moonbase.Specs
@@ -51,6 +52,7 @@ local PARTS = {
   flows = "moonbase.flows",
   blobs = "moonbase.blobs",
   artifacts = "moonbase.artifacts",
+  sessions = "moonbase.sessions",
   specs = "moonbase.specs",
   profiles = "moonbase.profiles",
   vectors = "moonbase.vectors",

@@ -317,8 +317,10 @@ static int graph_place(lua_State *L)
         return 0;
     lua_pushinteger(L, (lua_Integer)place.segment);
     lua_pushinteger(L, (lua_Integer)place.position);
+    if (branch == 0)
+        return 2;
     lua_pushinteger(L, (lua_Integer)branch);
-    return branch != 0 ? 3 : 2;
+    return 3;
 }
 
 static const luaL_Reg methods[] = {
@@ -336,6 +338,7 @@ static const luaL_Reg methods[] = {
     { "place", graph_place },
     { "read", mbL_graph_read },
     { "read_path", mbL_graph_read_path },
+    { "read_inherited", mbL_graph_read_inherited },
     { NULL, NULL },
 };
 

@@ -171,3 +171,18 @@ int mbL_graph_read(lua_State *L)
                 find_ranges(&k, place, place.position);
     return finish(L, &k, good, true);
 }
+
+int mbL_graph_read_inherited(lua_State *L)
+{
+    reading k;
+    begin(L, &k);
+    int64_t first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
+    push_call(L, &k);
+    mb_tree *tree = &k.query.tree;
+    mb_place place = { 0, 0 };
+    bool good =
+        mbL_query_open(L, &k.query) &&
+        mb_tree_inherited(tree, last < tree->inherited ? last : tree->inherited, &place) &&
+        (place.position < first || find_ranges(&k, place, first));
+    return finish(L, &k, good, false);
+}

@@ -12,6 +12,10 @@ int mbL_graph_read_path(lua_State *L);
 // graph:read(id): one node; nil when there is none.
 int mbL_graph_read(lua_State *L);
 
+// graph:read_inherited(first, last): those of the nodes that a fork inherited whose positions
+// on their path lie between the two.
+int mbL_graph_read_inherited(lua_State *L);
+
 MB_HIDDEN_END
 
 #endif

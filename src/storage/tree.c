@@ -114,6 +114,18 @@ bool mb_tree_branch(mb_tree *t, mb_place place, int64_t *segment)
     return true;
 }
 
+bool mb_tree_inherited(mb_tree *t, int64_t position, mb_place *place)
+{
+    mb_segment holder;
+    *place = (mb_place){ 0, position };
+    if (position < 1 || position > t->inherited)
+        return true;
+    if (!mb_chain_holder(t->reader, t->first, position, &holder))
+        return false;
+    place->segment = holder.id;
+    return true;
+}
+
 bool mb_tree_is_ancestor(mb_tree *t, mb_place a, mb_place b, bool *result)
 {
     mb_segment holder;

@@ -34,6 +34,9 @@ bool mb_tree_locate(mb_tree *t, const char *id, size_t length, mb_place *place);
 // a new one has to branch off. `place` may be nowhere, for a root.
 bool mb_tree_branch(mb_tree *t, mb_place place, int64_t *segment);
 
+// Finds the place of an inherited node by its position; nowhere when there is none.
+bool mb_tree_inherited(mb_tree *t, int64_t position, mb_place *place);
+
 // Whether the nodes on the way from a root to `b` take in `a`, other than as `b` itself.
 bool mb_tree_is_ancestor(mb_tree *t, mb_place a, mb_place b, bool *result);
 

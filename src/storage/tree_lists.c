@@ -191,23 +191,10 @@ static bool add_place(mb_tree *t, mb_place place, mb_id_list *list)
     return add_whole(t, range, true, list);
 }
 
-// The place of an inherited node by its position; nowhere when there is none.
-static bool inherited_place(mb_tree *t, int64_t position, mb_place *place)
-{
-    mb_segment holder;
-    *place = (mb_place){ 0, position };
-    if (position > t->inherited)
-        return true;
-    if (!mb_chain_holder(t->reader, t->first, position, &holder))
-        return false;
-    place->segment = holder.id;
-    return true;
-}
-
 static bool add_inherited(mb_tree *t, int64_t position, mb_id_list *list)
 {
     mb_place place;
-    if (!inherited_place(t, position, &place))
+    if (!mb_tree_inherited(t, position, &place))
         return false;
     return place.segment == 0 || add_place(t, place, list);
 }
@@ -267,7 +254,7 @@ static bool add_inherited_leaf(mb_tree *t, mb_id_list *list)
     mb_place place;
     if (t->inherited == 0)
         return true;
-    if (!inherited_place(t, t->inherited, &place) || !use_children(t, place))
+    if (!mb_tree_inherited(t, t->inherited, &place) || !use_children(t, place))
         return false;
     while (mb_reader_row(t->reader)) {
         if (!mb_reader_is_null(t->reader, 2))
@@ -341,7 +328,7 @@ static bool inherited_ranges(mb_tree *t, mb_ranges *ranges)
     mb_place place;
     if (t->inherited == 0)
         return true;
-    return inherited_place(t, t->inherited, &place) &&
+    return mb_tree_inherited(t, t->inherited, &place) &&
            mb_chain_ranges(t->reader, place, 0, ranges);
 }
 

@@ -1,5 +1,7 @@
 --- Sessions: trees of nodes with a leaf, and what is committed together with them.
 
+local blob_index = require "moonbase.schema.blob_index"
+
 return {
   name = "sessions",
   sql = [[
@@ -51,6 +53,7 @@ return {
     -- so that a fork finds what its path holds without reading it.
     CREATE TABLE session_nodes (
       key        INTEGER PRIMARY KEY, -- segment << 32 | position
+      scope      INTEGER NOT NULL,
       tree       INTEGER NOT NULL,
       seq        INTEGER NOT NULL,    -- the order in which the session's nodes were added
       user       INTEGER NOT NULL,    -- it is a message of the user
@@ -70,7 +73,7 @@ return {
     -- Which checkpoint came into force at a node; it goes with the node.
     CREATE TABLE session_checkpoints (
       node INTEGER PRIMARY KEY, -- session_nodes.key
-      ref  TEXT    NOT NULL     -- hash of its manifest
+      ref  TEXT                 -- hash of its manifest; NULL: none is in force
     ) STRICT;
 
     -- One row for each source and model, added to with each commit.
@@ -98,5 +101,7 @@ return {
     ) STRICT;
 
     CREATE INDEX session_turns_age ON session_turns (session, committed_at);
-  ]],
+  ]] .. blob_index("session_nodes", "body", "scope")
+    .. blob_index("session_details", "caused_by", "session")
+    .. blob_index("session_turns", "result", "session"),
 }
