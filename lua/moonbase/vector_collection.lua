@@ -2,6 +2,7 @@
 
 local check = require "moonbase.check"
 local core = require "moonbase.core"
+local errors = require "moonbase.errors"
 local filter = require "moonbase.filter"
 local vector_rows = require "moonbase.vector_rows"
 
@@ -41,14 +42,14 @@ end
 
 -- One vector with what belongs to it, checked and ready to be written.
 local function item_of(self, prefix, id, vector, fields)
-  local item, err = { metadata = fields.metadata, text = fields.text }
-  item.id, err = check.id(prefix .. "id", id)
-  if not item.id then return nil, err end
-  item.vector, err = vector_of(self, prefix .. "vector", vector)
-  if not item.vector then return nil, err end
-  if item.text then item.text, err = check.text(prefix .. "text", item.text) end
-  if err then return nil, err end
-  return item
+  local ok, err = check.id(prefix .. "id", id)
+  if not ok then return nil, err end
+  local bytes
+  bytes, err = vector_of(self, prefix .. "vector", vector)
+  if not bytes then return nil, err end
+  if fields.text then ok, err = check.text(prefix .. "text", fields.text) end
+  if not ok then return nil, err end
+  return { id = id, vector = bytes, metadata = fields.metadata, text = fields.text }
 end
 
 local FIELDS = { metadata = "table", text = "string" }
@@ -70,12 +71,21 @@ end
 
 local ITEM = { id = "any", vector = "any", metadata = "table", text = "string" }
 
+-- In a list they are data: what is missing or of another type is `invalid`.
+local function check_item(name, fields)
+  check.options(name, check.type(name, fields, "table"), ITEM)
+  if type(fields.id) ~= "string" then return errors.invalid(name .. ".id", "must be a string") end
+  local kind = type(fields.vector)
+  if kind == "table" or kind == "string" then return true end
+  return errors.invalid(name .. ".vector", "must be an array of numbers or a string")
+end
+
 local function items_of(self, list)
   local items = {}
   for i = 1, check.array("items", list) do
-    local name = "items[" .. i .. "]"
-    local fields = check.options(name, check.type(name, list[i], "table"), ITEM)
-    local item, err = item_of(self, name .. ".", fields.id, fields.vector, fields)
+    local name, fields = "items[" .. i .. "]", list[i]
+    local item, err = check_item(name, fields)
+    if item then item, err = item_of(self, name .. ".", fields.id, fields.vector, fields) end
     if not item then return nil, err end
     items[i] = item
   end

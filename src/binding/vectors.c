@@ -211,7 +211,7 @@ int mbL_vectors_remove(lua_State *L)
     if (slot == last)
         lua_pushboolean(L, false);
     else
-        lua_pushnumber(L, (lua_Number)mb_read_u32(record));
+        lua_pushinteger(L, (lua_Integer)mb_read_u32(record));
     return 1;
 }
 
@@ -248,7 +248,7 @@ static int push_hits(lua_State *L, const mb_vector_query *query, const mb_vector
     lua_createtable(L, (int)top->count, 0);
     lua_createtable(L, (int)top->count, 0);
     for (size_t i = 0; i < top->count; i++) {
-        lua_pushnumber(L, (lua_Number)top->items[i].serial);
+        lua_pushinteger(L, (lua_Integer)top->items[i].serial);
         lua_rawseti(L, -3, (int)i + 1);
         lua_pushnumber(L, mb_vector_distance(query, top->items[i].key));
         lua_rawseti(L, -2, (int)i + 1);
@@ -293,6 +293,6 @@ int mbL_vectors_cache(lua_State *L)
         mb_sqlite_fail(&err, NULL, SQLITE_NOMEM, "keep vectors");
         return mbL_fail(L, &err);
     }
-    lua_pushnumber(L, (lua_Number)mb_vector_cache_bytes(c));
+    lua_pushinteger(L, (lua_Integer)mb_vector_cache_bytes(c));
     return 1;
 }

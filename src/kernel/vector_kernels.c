@@ -143,7 +143,7 @@ WITH_AVX2 static inline __m128i avx2_sums(__m256i a, __m256i b, __m256i c, __m25
 static inline void fetch_ahead(const uint8_t *codes, size_t step)
 {
     for (size_t v = 0; v < 4; v++)
-        _mm_prefetch((const char *)((uintptr_t)codes + AHEAD + v * step), _MM_HINT_T0);
+        _mm_prefetch((const char *)codes + AHEAD + v * step, _MM_HINT_T0);
 }
 
 // The sums of four vectors that begin `step` bytes apart, and share the loads of the query.
