@@ -61,7 +61,7 @@ static int kernel_uuid7(lua_State *L)
     mb_error err;
     lua_Number ms = lua_isnoneornil(L, 1) ? now_in(CLOCK_REALTIME)
                                           : check_whole(L, 1, 0, (lua_Number)MB_UUID7_MAX_TIME);
-    if (!mb_uuid7_next(&vm->uuid, (int64_t)ms, text, &err)) {
+    if (!mb_uuid7_next(&vm->home->uuid, (int64_t)ms, text, &err)) {
         return mbL_fail(L, &err);
     }
     lua_pushlstring(L, text, MB_UUID7_LENGTH);

@@ -33,6 +33,8 @@ typedef struct mbL_vm {
     // of the JSON decoder: when a key in that slot was last met, by the serial of its object
     uint64_t key_serials[MBL_CACHE_SLOTS];
     uint64_t last_serial; // of the objects decoded so far
+    struct mbL_vm *aside; // what finalizers work with instead; see mbL_vm_get
+    struct mbL_vm *home;  // the one of the whole state, whose generator makes the ids
 } mbL_vm;
 
 MB_HIDDEN_BEGIN
@@ -40,7 +42,9 @@ MB_HIDDEN_BEGIN
 // Leaves the state's mbL_vm userdata on the stack, made on the first call.
 mbL_vm *mbL_vm_new(lua_State *L);
 
-// The same, from upvalue 1 of the running C function.
+// The same, from upvalue 1 of the running C function. A finalizer may come wherever a function
+// of the core makes a Lua value, and gets another one: what it left in the buffers and caches
+// would become part of that function's result.
 mbL_vm *mbL_vm_get(lua_State *L);
 
 // Gives the work buffers back where they grew large. For the end of a function that used them.
