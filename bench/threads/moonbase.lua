@@ -32,6 +32,34 @@ function works.load(count, thread)
   end)
 end
 
+local compile = rawget(_G, "loadstring") or load
+
+-- A value as Lua source.
+local function source(value)
+  if type(value) ~= "table" then
+    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+  end
+  local fields = {}
+  for key, field in pairs(value) do
+    fields[#fields + 1] = ("[%s]=%s"):format(source(key), source(field))
+  end
+  return "{" .. table.concat(fields, ",") .. "}"
+end
+
+-- The least that loading can take in Lua: the same tables, made by programs that hold all their
+-- strings as constants.
+function works.tables(count, thread)
+  local makers = {}
+  for i, record in ipairs(assert(threads:range(thread, 1, 100000))) do
+    makers[i] = assert(compile("return " .. source(record)))
+  end
+  return worker.time(count, function()
+    local made = {}
+    for i = 1, #makers do made[i] = makers[i]() end
+    assert(#made == 1000)
+  end)
+end
+
 function works.pages(count, thread)
   local cursor
   return worker.time(count, function()
