@@ -76,8 +76,25 @@ static void check_products(const mb_vector_kernel *kernel, size_t dim)
     free(b);
 }
 
+static void check_bounds(const mb_vector_kernel *kernel, size_t count)
+{
+    int32_t products[40];
+    float lists[3][40], found[41] = { 0 }, expected[41] = { 0 };
+    for (size_t i = 0; i < count; i++)
+        products[i] = (int32_t)next_random() - (1 << 23);
+    for (size_t i = 0; i < 3; i++)
+        fill(lists[i], count);
+    mb_vector_heads heads = { products, lists[0], lists[1], lists[2] };
+    mb_vector_slack slack = { 0.25f, 3, 0.5f };
+    kernel->bounds(&heads, &slack, count, found);
+    plain_kernel()->bounds(&heads, &slack, count, expected);
+    expect(memcmp(found, expected, sizeof found) == 0, "bounds", kernel->name, count);
+}
+
 static void check_kernel(const mb_vector_kernel *kernel)
 {
+    for (size_t count = 0; count <= 40; count++)
+        check_bounds(kernel, count);
     for (size_t stride = 64; stride <= 640; stride += 64) {
         for (size_t count = 0; count <= MOST; count++)
             check_dots(kernel, count, stride, false);

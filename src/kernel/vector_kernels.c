@@ -6,6 +6,8 @@
 // kernels agree. GCC and Clang make of these types what the function's target allows.
 typedef float floats __attribute__((vector_size(16)));
 typedef double doubles __attribute__((vector_size(32)));
+typedef float eight __attribute__((vector_size(32)));
+typedef int32_t eight_integers __attribute__((vector_size(32)));
 
 static MB_ALWAYS_INLINE void load(const float *from, doubles lanes[2])
 {
@@ -76,6 +78,38 @@ static MB_ALWAYS_INLINE double distance2(const float *a, const float *b, size_t 
     return sum(squares);
 }
 
+static MB_ALWAYS_INLINE void eight_bounds(const mb_vector_heads *h, const mb_vector_slack *s,
+                                          size_t i, float *out)
+{
+    eight_integers products;
+    eight factors, norms, bases;
+    memcpy(&products, h->products + i, sizeof products);
+    memcpy(&factors, h->factors + i, sizeof factors);
+    memcpy(&norms, h->norms + i, sizeof norms);
+    memcpy(&bases, h->bases + i, sizeof bases);
+    eight nearness =
+        factors * (s->scale * __builtin_convertvector(products, eight) + s->margin);
+    nearness += bases + s->by_norm * norms;
+    memcpy(out + i, &nearness, sizeof nearness);
+}
+
+static MB_ALWAYS_INLINE void bounds(const mb_vector_heads *h, const mb_vector_slack *s,
+                                    size_t count, float *out)
+{
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        eight_bounds(h, s, i, out);
+    for (; i < count; i++)
+        out[i] = h->factors[i] * (s->scale * (float)h->products[i] + s->margin) +
+                 (h->bases[i] + s->by_norm * h->norms[i]);
+}
+
+static void plain_bounds(const mb_vector_heads *h, const mb_vector_slack *s, size_t count,
+                         float *out)
+{
+    bounds(h, s, count, out);
+}
+
 static mb_vector_products plain_products(const float *a, const float *b, size_t dim)
 {
     return products(a, b, dim);
@@ -116,6 +150,12 @@ WITH_AVX2 static mb_vector_products avx2_products(const float *a, const float *b
 WITH_AVX2 static double avx2_distance2(const float *a, const float *b, size_t dim)
 {
     return distance2(a, b, dim);
+}
+
+WITH_AVX2 static void avx2_bounds(const mb_vector_heads *h, const mb_vector_slack *s,
+                                  size_t count, float *out)
+{
+    bounds(h, s, count, out);
 }
 
 // The instruction multiplies unsigned bytes with signed ones and may not saturate: the sign of
@@ -223,9 +263,10 @@ WITH_VNNI static void vnni_dots(const uint8_t *codes, size_t stride, size_t coun
     }
 }
 
-static const mb_vector_kernel vnni = { "AVX-512 VNNI", vnni_dots, avx2_products,
-                                       avx2_distance2 };
-static const mb_vector_kernel avx2 = { "AVX2", avx2_dots, avx2_products, avx2_distance2 };
+static const mb_vector_kernel vnni = { "AVX-512 VNNI", vnni_dots, avx2_products, avx2_distance2,
+                                       avx2_bounds };
+static const mb_vector_kernel avx2 = { "AVX2", avx2_dots, avx2_products, avx2_distance2,
+                                       avx2_bounds };
 
 static size_t own_kernels(const mb_vector_kernel *found[2])
 {
@@ -266,7 +307,8 @@ static void neon_dots(const uint8_t *codes, size_t stride, size_t count, const i
     }
 }
 
-static const mb_vector_kernel neon = { "NEON", neon_dots, plain_products, plain_distance2 };
+static const mb_vector_kernel neon = { "NEON", neon_dots, plain_products, plain_distance2,
+                                       plain_bounds };
 
 static size_t own_kernels(const mb_vector_kernel *found[2])
 {
@@ -284,8 +326,8 @@ static size_t own_kernels(const mb_vector_kernel *found[2])
 
 #endif
 
-static const mb_vector_kernel plain = { "plain C", plain_dots, plain_products,
-                                        plain_distance2 };
+static const mb_vector_kernel plain = { "plain C", plain_dots, plain_products, plain_distance2,
+                                        plain_bounds };
 
 const mb_vector_kernel *mb_vector_kernel_at(size_t n)
 {

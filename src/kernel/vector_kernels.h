@@ -21,6 +21,21 @@ typedef struct mb_vector_products {
     double bb; // b times b
 } mb_vector_products;
 
+// What the greatest nearness that codes allow comes from; an item for each vector.
+typedef struct mb_vector_heads {
+    const int32_t *products; // of the codes
+    const float *factors;    // see mb_record
+    const float *norms;      // see mb_record
+    const float *bases;      // what is added to a product for the nearness
+} mb_vector_heads;
+
+// The same for all of them; see mb_vector_query.
+typedef struct mb_vector_slack {
+    float scale;
+    float margin;
+    float by_norm;
+} mb_vector_slack;
+
 typedef struct mb_vector_kernel {
     const char *name; // for the reader of a report
     // Multiplies `query` with `count` vectors that begin `stride` bytes apart; exactly.
@@ -29,6 +44,9 @@ typedef struct mb_vector_kernel {
     mb_vector_products (*products)(const float *a, const float *b, size_t dim);
     // The square of their distance; likewise.
     double (*distance2)(const float *a, const float *b, size_t dim);
+    // factor * (scale * product + margin) + base + by_norm * norm
+    void (*bounds)(const mb_vector_heads *heads, const mb_vector_slack *slack, size_t count,
+                   float *bounds);
 } mb_vector_kernel;
 
 MB_HIDDEN_BEGIN

@@ -19,6 +19,7 @@ typedef struct scan {
     double bound;            // what a proposal must reach
     size_t most;             // proposals that the second pass may make
     int32_t *products;       // of one block
+    float *bounds;           // of one block: the greatest nearness that the codes allow
     mb_vector_block spare;   // for what the cache does not hold
     bool exact;              // the codes are of no use
 } scan;
@@ -77,20 +78,30 @@ static bool read_all(scan *s)
     return mb_reader_good(r);
 }
 
+// The greatest nearness that the codes of each vector of a block allow.
+static void compute_bounds(scan *s, const mb_vector_block *b)
+{
+    const mb_vector_query *q = s->wish->query;
+    const mb_vector_heads heads = {
+        .products = s->products, .factors = b->factors, .norms = b->norms, .bases = b->bases
+    };
+    const mb_vector_slack slack = { .scale = q->scale,
+                                    .margin = q->margin,
+                                    .by_norm = q->margin_by_norm };
+    s->wish->kernel->dots(b->codes, mb_vector_stride(s->set->dim), b->records, q->codes,
+                          s->products);
+    s->wish->kernel->bounds(&heads, &slack, b->records, s->bounds);
+}
+
 // Proposes what its codes allow to be near enough.
 static void propose(scan *s, const mb_vector_block *b)
 {
-    const mb_vector_query *q = s->wish->query;
-    const float scale = q->scale, margin = q->margin, by_norm = q->margin_by_norm;
     float bound = (float)s->bound;
-    s->wish->kernel->dots(b->codes, mb_vector_stride(s->set->dim), b->records, q->codes,
-                          s->products);
+    compute_bounds(s, b);
     for (size_t i = 0; i < b->records; i++) {
-        float product = scale * (float)s->products[i] + margin;
-        float most = b->factors[i] * product + b->bases[i] + by_norm * b->norms[i];
-        if (MB_LIKELY(most < bound))
+        if (MB_LIKELY(s->bounds[i] < bound))
             continue;
-        mb_vector_top_add(&s->proposals, most, b->serials[i]);
+        mb_vector_top_add(&s->proposals, s->bounds[i], b->serials[i]);
         if (s->most == 0 && mb_vector_top_full(&s->proposals))
             bound = (float)s->proposals.items[0].key;
     }
@@ -172,7 +183,8 @@ static bool search_codes(scan *s)
     size_t full = mb_block_records(s->set->dim);
     s->bound = -INFINITY;
     s->products = sqlite3_malloc64(full * sizeof *s->products);
-    if (s->products == NULL)
+    s->bounds = sqlite3_malloc64(full * sizeof *s->bounds);
+    if (s->products == NULL || s->bounds == NULL)
         return mb_reader_no_memory(s->reader);
     if (!make_proposals(s, PROPOSED(s->top->limit)) || !pass(s))
         return false;
@@ -210,6 +222,7 @@ bool mb_vector_search(mb_reader *r, const mb_vector_set *set, const mb_vector_wi
     bool found = search(&s);
     mb_reader_done(r);
     sqlite3_free(s.products);
+    sqlite3_free(s.bounds);
     sqlite3_free(s.proposals.items);
     mb_vector_block_free(&s.spare);
     if (found)
