@@ -94,7 +94,10 @@ end
 function nginx:stop(signal)
   local pid = (files.read(self.folder .. "/nginx.pid") or ""):match("%d+")
   if not pid then return end
-  local target = signal == "KILL" and ("$(ps -o pid= --ppid %s) %s"):format(pid, pid) or pid
+  local target = pid
+  if signal == "KILL" then -- the workers would outlive their master
+    target = pid .. " " .. (files.read(("/proc/%s/task/%s/children"):format(pid, pid)) or "")
+  end
   os.execute("kill -" .. (signal or "QUIT") .. " " .. target)
   for _ = 1, 500 do
     local status = os.execute("kill -0 " .. pid .. " 2>/dev/null")
