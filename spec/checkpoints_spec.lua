@@ -1,3 +1,4 @@
+local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 
@@ -5,7 +6,8 @@ local moonbase = require "moonbase"
 local function snapshot(store)
   local state = { threads = store.threads:list().items, runs = store.runs:list().items,
     events = store.events:poll(), jobs = store.jobs:list().items, logs = {}, states = {},
-    kv = store.kv:list("ns").items, latest = store.events:latest() }
+    kv = store.kv:list("ns").items, latest = store.events:latest(),
+    blobs = store.context.engine:values "SELECT hash FROM blobs ORDER BY hash" }
   for _, thread in ipairs(state.threads) do
     state.logs[thread.id] = store.threads:messages(thread.id).items
     state.states[thread.id] = store.threads:state(thread.id)
@@ -48,6 +50,7 @@ describe("checkpoints:commit", function()
       events = { { stream = "t", type = "a" }, { stream = "t", type = "b", data = { 1 } } },
       jobs = { { ack = job, result = "fine" }, { queue = "q", payload = { n = 2 }, key = "k" } },
       kv = { { ns = "ns", key = "k", value = false }, { ns = "ns", key = "l", value = 2 } },
+      blobs = { "bytes", "", "bytes" },
     })
     assert.are.equal(2, done.version)
     assert.are.same({ 1, 2 }, { done.records[1].seq, done.records[2].seq })
@@ -56,6 +59,7 @@ describe("checkpoints:commit", function()
     assert.are.same({ 1, 2 }, { done.events[1].cursor, done.events[2].cursor })
     assert.are.same({ "done", "ready" }, { done.jobs[1].status, done.jobs[2].status })
     assert.are.same({ 1, 1 }, done.kv)
+    assert.are.same({ core.sha256 "bytes", core.sha256 "", core.sha256 "bytes" }, done.blobs)
 
     assert.are.same({ "one", "two" }, contents((store.threads:view("t"))))
     assert.are.equal("r", store.threads:get("t").active_run)
@@ -65,6 +69,7 @@ describe("checkpoints:commit", function()
     assert.are.equal("fine", store.jobs:get(job.id).result)
     assert.are.equal(1, store.jobs:stats("q").ready)
     assert.is_false((store.kv:get("ns", "k")))
+    assert.are.equal("bytes", store.blobs:get(done.blobs[1]))
   end)
 
   it("creates the run, then replaces it whole", function()
@@ -84,8 +89,8 @@ describe("checkpoints:commit", function()
 
   it("takes a plan of nothing but a run, without a guard", function()
     local done = assert(store.checkpoints:commit { thread = "t", run = run() })
-    assert.are.same({ 0, {}, {}, {}, {} },
-      { done.version, done.records, done.events, done.jobs, done.kv })
+    assert.are.same({ 0, {}, {}, {}, {}, {} },
+      { done.version, done.records, done.events, done.jobs, done.kv, done.blobs })
     assert.is_not_nil(store.threads:get("t"))
     done = assert(store.checkpoints:commit { thread = "t", messages = {}, run = run() })
     assert.are.equal(0, done.version)
@@ -151,7 +156,7 @@ describe("checkpoints:commit", function()
         thread = "t", expected = 1, messages = { user("two") }, run = run { steps = 2 },
         state = { a = 2 }, events = { { stream = "t", type = "b" } },
         jobs = { { ack = job }, { queue = "q", payload = 2 } },
-        kv = { { ns = "ns", key = "l", value = 2 } },
+        kv = { { ns = "ns", key = "l", value = 2 } }, blobs = { "new bytes" },
       }
       for key, value in pairs(change) do plan[key] = value end
       return store.checkpoints:commit(plan)
@@ -244,6 +249,8 @@ describe("checkpoints:commit", function()
     for name, plan in pairs {
       nonsense = { thread = "t", run = run(), nonsense = 1 },
       messages = { thread = "t", messages = 1 }, run = { thread = "t", run = 1 },
+      ["blobs[2]"] = { thread = "t", run = run(), blobs = { "x", 12 } },
+      blobs = { thread = "t", run = run(), blobs = "x" },
       ["jobs[1].color"] =
         { thread = "t", run = run(), jobs = { { queue = "q", payload = 1, color = "red" } } },
     } do

@@ -1,6 +1,7 @@
 --- The rows of artifacts: a name, and a version of it for each blob that was put under it.
 
 local blob_rows = require "moonbase.blob_rows"
+local blob_touches = require "moonbase.blob_touches"
 local errors = require "moonbase.errors"
 local sequence = require "moonbase.sequence"
 
@@ -16,21 +17,23 @@ local ADVANCE = [[
   RETURNING key, latest]]
 
 local RECORD = [[
-  INSERT INTO artifact_versions (artifact, version, created_at, size, hash)
-  VALUES ($artifact, $version, $now, $size, $hash)]]
+  INSERT INTO artifact_versions (scope, artifact, version, created_at, size, hash)
+  VALUES ($scope, $artifact, $version, $now, $size, $hash)]]
 
 local FIND = [[
-  SELECT key, latest FROM artifacts
+  SELECT key, scope, latest FROM artifacts
   WHERE scope = $scope AND namespace = $namespace AND name = $name]]
 
 local HASH = [[
-  SELECT hash FROM artifact_versions WHERE artifact = $artifact AND version = $version]]
+  SELECT hash FROM artifact_versions
+  WHERE scope = $scope AND artifact = $artifact AND version = $version]]
 
 local HISTORY = [[
   SELECT version, hash, size, created_at FROM artifact_versions
-  WHERE artifact = $artifact ORDER BY version]]
+  WHERE scope = $scope AND artifact = $artifact ORDER BY version]]
 
-local DELETE_VERSIONS = "DELETE FROM artifact_versions WHERE artifact = $artifact"
+local DELETE_VERSIONS = [[
+  DELETE FROM artifact_versions WHERE scope = $scope AND artifact = $artifact]]
 local DELETE = "DELETE FROM artifacts WHERE key = $key"
 
 ---@class moonbase.ArtifactPlace
@@ -79,7 +82,8 @@ function artifact_rows.put(ctx, place, content)
   if not floor then return nil, err end
   row, err = ctx.engine:row(ADVANCE, scope, place.namespace, place.name, floor)
   if not row then return nil, err end
-  ok, err = ctx.engine:run(RECORD, row.key, row.latest, ctx:now(), blob.size, blob.hash)
+  ok, err = ctx.engine:run(RECORD, scope, row.key, row.latest, ctx:now(), blob.size, blob.hash)
+  if ok then ok, err = blob_touches.add(ctx.engine, blob.hash) end
   if not ok then return nil, err end
   return row.latest
 end
@@ -102,7 +106,7 @@ function artifact_rows.get(ctx, place, version)
   if not row then return nil, err end
   version = version or row.latest
   local hash
-  hash, err = ctx.engine:value(HASH, row.key, version)
+  hash, err = ctx.engine:value(HASH, row.scope, row.key, version)
   if not hash then return nil, err end
   return read(ctx, version, hash)
 end
@@ -116,7 +120,7 @@ function artifact_rows.history(ctx, place)
   local row, err = find(ctx, place)
   if err then return nil, err end
   if not row then return {} end
-  return ctx.engine:rows(HISTORY, row.key)
+  return ctx.engine:rows(HISTORY, row.scope, row.key)
 end
 
 --- Removes all versions. Inside a write.
@@ -129,9 +133,9 @@ function artifact_rows.remove(ctx, place)
   if err then return nil, err end
   if not row then return false end
   local ok
-  ok, err = ctx.engine:run(DELETE_VERSIONS, row.key)
+  ok, err = ctx.engine:run(DELETE_VERSIONS, row.scope, row.key)
   if ok then ok, err = ctx.engine:run(DELETE, row.key) end
-  if ok then ok, err = sequence.raise(ctx.engine, ctx:scope(), FLOOR, row.latest) end
+  if ok then ok, err = sequence.raise(ctx.engine, row.scope, FLOOR, row.latest) end
   if not ok then return nil, err end
   return true
 end

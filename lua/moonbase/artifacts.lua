@@ -69,7 +69,8 @@ local list = Listing.new {
   name = "artifacts:list",
   columns = "a.namespace, a.name, v.version, v.hash, v.size, v.created_at",
   source = [[FROM artifacts a
-    JOIN artifact_versions v ON v.artifact = a.key AND v.version = a.latest]],
+    JOIN artifact_versions v
+      ON v.scope = a.scope AND v.artifact = a.key AND v.version = a.latest]],
   order = { { "name", "ASC" } },
   filters = { { "scope", "a.scope = $scope" }, { "namespace", "a.namespace = $namespace" } },
 }

@@ -4,6 +4,7 @@
 local core = require "moonbase.core"
 local blob_pack = require "moonbase.blob_pack"
 local blob_pieces = require "moonbase.blob_pieces"
+local blob_touches = require "moonbase.blob_touches"
 local errors = require "moonbase.errors"
 
 local blob_rows = {}
@@ -28,19 +29,6 @@ local SET_STORED = "UPDATE blobs SET stored = $stored WHERE key = $key"
 local SET_NAMES = "UPDATE blobs SET names = $names WHERE key = $key"
 
 local DELETE = "DELETE FROM blobs WHERE key = $key"
-
-local TOUCH = [[
-  INSERT INTO blob_touches (hash) SELECT $hash FROM blob_collector WHERE id = 1
-  ON CONFLICT (hash) DO NOTHING]]
-
---- Tells who collects blobs meanwhile that this one is wanted. Inside a write.
----@param ctx moonbase.Context
----@param hash string
----@return integer|nil
----@return moonbase.Error|nil
-function blob_rows.touch(ctx, hash)
-  return ctx.engine:run(TOUCH, hash)
-end
 
 ---@class moonbase.BlobStat
 ---@field hash string
@@ -211,7 +199,7 @@ function blob_rows.put(ctx, bytes, kind, document)
   if err then return nil, err end
   ok, err = (blob and confirm or insert)(ctx, row, bytes, digests, blob)
   if not ok then return nil, err end
-  ok, err = blob_rows.touch(ctx, row.hash)
+  ok, err = blob_touches.add(ctx.engine, row.hash)
   if not ok then return nil, err end
   return row.hash
 end

@@ -6,6 +6,7 @@
 local core = require "moonbase.core"
 local blob_pieces = require "moonbase.blob_pieces"
 local blob_rows = require "moonbase.blob_rows"
+local blob_touches = require "moonbase.blob_touches"
 local check = require "moonbase.check"
 local errors = require "moonbase.errors"
 
@@ -154,7 +155,7 @@ local function finish_large(self, rest, hash)
   if not before then return nil, err end
   ok, err = ctx.engine:run(FINISH, hash, before.kind, before.created_at, before.names, key)
   if not ok then return nil, err end
-  ok, err = blob_rows.touch(ctx, hash)
+  ok, err = blob_touches.add(ctx.engine, hash)
   if not ok then return nil, err end
   return hash
 end

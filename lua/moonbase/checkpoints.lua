@@ -2,9 +2,11 @@
 -- on from, in one snapshot.
 
 local core = require "moonbase.core"
+local blob_rows = require "moonbase.blob_rows"
 local check = require "moonbase.check"
 local errors = require "moonbase.errors"
 local event_log = require "moonbase.event_log"
+local gc_schedule = require "moonbase.gc_schedule"
 local job_queue = require "moonbase.job_queue"
 local job_record = require "moonbase.job_record"
 local kv_rows = require "moonbase.kv_rows"
@@ -35,6 +37,7 @@ end
 ---@field jobs? table[]       `{ queue, payload, ... }` to enqueue, `{ ack = job, result? }` to
 ---  settle
 ---@field kv? table[]         `{ ns, key, value, ttl?, expected? }`
+---@field blobs? string[]     bytes to store
 
 --- What a commit wrote. Lists are in the order of the plan's.
 ---@class moonbase.Checkpoint
@@ -44,9 +47,10 @@ end
 ---@field events moonbase.Event[]
 ---@field jobs moonbase.Job[]
 ---@field kv integer[]     revisions
+---@field blobs string[]   hashes
 
 local PLAN = { thread = "string", messages = "table", expected = "number", run = "table",
-  state = "table", events = "table", jobs = "table", kv = "table" }
+  state = "table", events = "table", jobs = "table", kv = "table", blobs = "table" }
 
 -- The run belongs to the plan's thread, whether it says so or not.
 local function check_run(plan)
@@ -98,11 +102,19 @@ local function check_kv(list)
   return entries
 end
 
+local function check_blobs(list)
+  for i = 1, check.array("blobs", list) do
+    check.type("blobs[" .. i .. "]", list[i], "string")
+  end
+  return list
+end
+
 -- The parts of a plan, checked by themselves, before any lock is taken.
 local function prepare(ctx, plan)
   check.options("plan", plan, PLAN)
   if plan.thread == nil then return errors.invalid("thread", "is missing") end
-  local step = { thread = plan.thread, state = plan.state, expected = plan.expected }
+  local step = { thread = plan.thread, state = plan.state, expected = plan.expected,
+    blobs = check_blobs(plan.blobs or {}) }
   local ok, err = check.id("thread", plan.thread)
   if ok then step.run, err = check_run(plan) end
   if step.run then
@@ -167,8 +179,18 @@ function writers.kv(ctx, step)
   return revisions
 end
 
+function writers.blobs(ctx, step)
+  local hashes = {}
+  for i, bytes in ipairs(step.blobs) do
+    local err
+    hashes[i], err = blob_rows.put(ctx, bytes)
+    if err then return nil, err end
+  end
+  return hashes
+end
+
 -- The guard comes first: a lost race is found before anything is written.
-local ORDER = { "records", "run", "state", "events", "jobs", "kv" }
+local ORDER = { "records", "run", "state", "events", "jobs", "kv", "blobs" }
 
 local function commit(ctx, step)
   local row, err = thread_rows.ensure(ctx, step.thread)
@@ -191,7 +213,7 @@ end
 function Checkpoints:commit(plan)
   local step, err = prepare(self.ctx, plan)
   if not step then return nil, err end
-  return self.ctx:write(commit, self.ctx, step)
+  return gc_schedule.commit(self.ctx, commit, self.ctx, step)
 end
 
 local STATE = 'SELECT document AS "document(json)" FROM thread_states WHERE thread = $thread'

@@ -1,6 +1,7 @@
 --- What every part of a store is built from: the engine, the scope whose rows it
 --- may see, the clock, the source of ids, and whether it may write.
 
+local blob_touches = require "moonbase.blob_touches"
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
 
@@ -11,13 +12,18 @@ local errors = require "moonbase.errors"
 ---@field make_id fun(ms: integer): string
 ---@field readonly boolean
 ---@field compress string              the option of that name
+---@field gc_every? integer            commits between two collections of garbage
+---@field on_event? fun(kind: string, info: table)
 local Context = {}
 Context.__index = Context
 
 --- The scope that no row has: what reads use before the scope's first write.
 local NO_SCOPE = 0
 
----@param fields table  engine, scope_name, clock?, make_id?, readonly, compress
+local FIELDS = { "engine", "scope_name", "clock", "make_id", "readonly", "compress", "gc_every",
+  "on_event" }
+
+---@param fields table  engine, scope_name, and the others where they are not the default
 ---@return moonbase.Context
 function Context.new(fields)
   return setmetatable({
@@ -27,6 +33,8 @@ function Context.new(fields)
     make_id = fields.make_id or core.uuid7,
     readonly = fields.readonly or false,
     compress = fields.compress or "balanced",
+    gc_every = fields.gc_every,
+    on_event = fields.on_event,
     scope_id = fields.scope_name == "default" and 1 or nil,
   }, Context)
 end
@@ -36,7 +44,7 @@ end
 ---@return moonbase.Context
 function Context:with(changes)
   local fields = {}
-  for _, name in ipairs { "engine", "scope_name", "clock", "make_id", "readonly", "compress" } do
+  for _, name in ipairs(FIELDS) do
     fields[name] = changes[name] == nil and self[name] or changes[name]
   end
   return Context.new(fields)
@@ -46,6 +54,14 @@ end
 ---@return integer ms since the epoch
 function Context:now()
   return self.clock()
+end
+
+--- Tells the user's `on_event` what happened beside the call. What that raises is lost: the call
+--- has done its work and says so.
+---@param kind string
+---@param info table
+function Context:tell(kind, info)
+  if self.on_event then pcall(self.on_event, kind, info) end
 end
 
 --- A new id.
@@ -79,6 +95,17 @@ function Context:write_scope()
   return self.engine:value("INSERT INTO scopes (name) VALUES ($name) RETURNING id", self.scope_name)
 end
 
+local function settle(engine, first, second, ...)
+  if first == nil and second ~= nil then return nil, second, ... end
+  local ok, err = blob_touches.add_named(engine)
+  if not ok then return nil, err end
+  return first, second, ...
+end
+
+local function run(engine, fn, ...)
+  return settle(engine, fn(...))
+end
+
 --- Runs fn(...) as one atomic write; see Engine:atomic.
 ---@param fn function
 function Context:write(fn, ...)
@@ -89,7 +116,7 @@ function Context:write(fn, ...)
     local _, err = self:scope() -- outside the transaction it can be remembered
     if err then return nil, err end
   end
-  return self.engine:atomic(fn, ...)
+  return self.engine:atomic(run, self.engine, fn, ...)
 end
 
 return Context

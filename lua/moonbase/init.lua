@@ -6,6 +6,7 @@ local connections = require "moonbase.connections"
 local Context = require "moonbase.context"
 local Engine = require "moonbase.engine.sqlite"
 local errors = require "moonbase.errors"
+local gc = require "moonbase.gc"
 local schema = require "moonbase.schema"
 local transaction = require "moonbase.transaction"
 
@@ -122,6 +123,31 @@ function Store:begin(options)
   return transaction.begin(self, options)
 end
 
+--- Removes the blobs of this scope that nothing names: no document, no artifact, no session's
+--- checkpoint. In one transaction.
+---@param options? table  dry_run: only tell what would be; max_ms: in several transactions of about
+---  that long, others may write in between; all_scopes: of every scope of the file
+---@return moonbase.gc.Report|nil  { roots, retained, deleted, bytes_freed }
+---@return moonbase.Error|nil err  `corrupt` when what might name blobs cannot be read
+function Store:gc(options)
+  return gc.run(self.context, options)
+end
+
+--- Gives the space of what was deleted back to the file system. Other processes may write in
+--- between, but not inside a transaction of the caller's.
+---@return true|nil
+---@return moonbase.Error|nil err  `busy`, `readonly`, `full`
+function Store:vacuum()
+  local context = self.context
+  if context.engine:in_transaction() then
+    errors.raise("invalid", "vacuum cannot run inside a transaction")
+  end
+  if context.readonly then
+    return errors.fail("readonly", "this handle was opened for reading only")
+  end
+  return context.engine:vacuum()
+end
+
 --- Closes the handle; the file when it is the last one. Idempotent.
 ---@return true|nil, moonbase.Error?
 function Store:close()
@@ -155,6 +181,7 @@ local function complete(options)
   for name, value in pairs(DEFAULTS) do full[name] = value end
   for name, value in pairs(options) do full[name] = value end
   for name, choices in pairs(CHOICES) do check.choice(name, full[name], choices) end
+  check.options("gc", full.gc, { every_commits = "number" })
   return full
 end
 
@@ -203,6 +230,9 @@ function moonbase.open(path, options)
   local ok, err = check.path(path)
   if ok then ok, err = check.id("scope", options.scope) end
   if ok then ok, err = check.duration("busy_timeout", options.busy_timeout) end
+  if ok and options.gc and options.gc.every_commits then
+    ok, err = check.positive("gc.every_commits", options.gc.every_commits)
+  end
   if not ok then return nil, err end
   local clock = options.clock or core.now
   local engine, failure, key = acquire(path, options, clock())
@@ -210,6 +240,7 @@ function moonbase.open(path, options)
   local context = Context.new {
     engine = engine, scope_name = options.scope, clock = options.clock,
     make_id = options.new_id, readonly = options.readonly, compress = options.compress,
+    gc_every = options.gc and options.gc.every_commits, on_event = options.on_event,
   }
   return new_store({ engine = engine, key = key, path = engine.path }, context)
 end

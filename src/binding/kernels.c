@@ -7,6 +7,7 @@
 
 #include "binding/errors.h"
 #include "binding/vm.h"
+#include "kernel/blob_names.h"
 #include "kernel/compress.h"
 #include "kernel/sha256.h"
 #include "kernel/uuid7.h"
@@ -120,6 +121,29 @@ static int kernel_decompress(lua_State *L)
     return give_scratch(L, vm, done, &err);
 }
 
+// core.blob_names(): the hashes named by what was bound to writing statements since the last
+// call, as an array; nil when there are none.
+static int kernel_blob_names(lua_State *L)
+{
+    mb_error err;
+    mb_buffer *names = &mbL_vm_get(L)->blob_names;
+    if (MB_LIKELY(names->length == 0 && !names->failed)) {
+        return 0;
+    }
+    if (names->failed) {
+        mb_buffer_clear(names);
+        mb_error_set(&err, MB_INTERNAL, 0, "not enough memory");
+        return mbL_fail(L, &err);
+    }
+    lua_newtable(L);
+    for (size_t i = 0; i < names->length / MB_BLOB_NAME; i++) {
+        lua_pushlstring(L, names->data + i * MB_BLOB_NAME, MB_BLOB_NAME);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    mb_buffer_trim(names, MBL_SCRATCH_KEEP);
+    return 1;
+}
+
 const luaL_Reg mbL_kernel_functions[] = { { "now", kernel_now },
                                           { "monotonic", kernel_monotonic },
                                           { "sleep", kernel_sleep },
@@ -127,6 +151,7 @@ const luaL_Reg mbL_kernel_functions[] = { { "now", kernel_now },
                                           { "sha256", kernel_sha256 },
                                           { "compress", kernel_compress },
                                           { "decompress", kernel_decompress },
+                                          { "blob_names", kernel_blob_names },
                                           { NULL, NULL } };
 
 void mbL_kernel_versions(lua_State *L, int idx)

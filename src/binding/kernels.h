@@ -7,8 +7,8 @@
 
 MB_HIDDEN_BEGIN
 
-// uuid7, sha256, compress, decompress, now, monotonic, sleep: functions of the core, to be
-// registered with the vm as their one upvalue.
+// uuid7, sha256, compress, decompress, blob_names, now, monotonic, sleep: functions of the
+// core, to be registered with the vm as their one upvalue.
 extern const luaL_Reg mbL_kernel_functions[];
 
 // Sets the fields zstd, sodium and lua of the table of versions at `idx`.

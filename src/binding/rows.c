@@ -6,6 +6,7 @@
 
 #include "binding/errors.h"
 #include "binding/json.h"
+#include "kernel/blob_names.h"
 #include "storage/sqlite_error.h"
 
 // The largest magnitude below which a double holds every integer.
@@ -21,15 +22,24 @@ static void prefix_field(mb_error *err, const mb_name *name)
                        (size_t)length < sizeof path ? (size_t)length : sizeof path - 1);
 }
 
+// What is written is told to whoever collects blobs at the same time: see core.blob_names.
+static void note_names(mbL_vm *vm, const mb_statement *s, const char *text, size_t length)
+{
+    if (length > MB_BLOB_NAME && !sqlite3_stmt_readonly(s->handle))
+        mb_blob_names_find(text, length, &vm->blob_names);
+}
+
 static int bind_json(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg,
                      mb_error *err)
 {
     mb_buffer_clear(&vm->scratch);
-    if (mbL_json_encode(L, vm, arg, &vm->scratch, err))
-        return sqlite3_bind_text64(s->handle, index, vm->scratch.data, vm->scratch.length,
-                                   SQLITE_TRANSIENT, SQLITE_UTF8);
-    prefix_field(err, &s->parameters[index - 1]);
-    return SQLITE_ERROR;
+    if (!mbL_json_encode(L, vm, arg, &vm->scratch, err)) {
+        prefix_field(err, &s->parameters[index - 1]);
+        return SQLITE_ERROR;
+    }
+    note_names(vm, s, vm->scratch.data, vm->scratch.length);
+    return sqlite3_bind_text64(s->handle, index, vm->scratch.data, vm->scratch.length,
+                               SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 // What a parameter is bound to that takes no value of this kind.
@@ -47,16 +57,18 @@ static int bind_number(lua_State *L, mb_statement *s, int index, int arg, mb_err
     return sqlite3_bind_double(s->handle, index, value);
 }
 
-static int bind_string(lua_State *L, mb_statement *s, int index, int arg)
+static int bind_string(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg)
 {
     size_t length;
     const char *text = lua_tolstring(L, arg, &length);
     if (s->parameters[index - 1].kind == MB_BLOB)
         return sqlite3_bind_blob64(s->handle, index, text, length, SQLITE_STATIC);
+    note_names(vm, s, text, length);
     return sqlite3_bind_text64(s->handle, index, text, length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int bind_plain(lua_State *L, mb_statement *s, int index, int arg, mb_error *err)
+static int bind_plain(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int arg,
+                      mb_error *err)
 {
     switch (lua_type(L, arg)) {
     case LUA_TBOOLEAN:
@@ -64,7 +76,7 @@ static int bind_plain(lua_State *L, mb_statement *s, int index, int arg, mb_erro
     case LUA_TNUMBER:
         return bind_number(L, s, index, arg, err);
     case LUA_TSTRING:
-        return bind_string(L, s, index, arg);
+        return bind_string(L, vm, s, index, arg);
     case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(L, arg) == NULL)
             return sqlite3_bind_null(s->handle, index);
@@ -83,7 +95,7 @@ static int bind_one(lua_State *L, mbL_vm *vm, mb_statement *s, int index, int ar
         return sqlite3_bind_null(s->handle, index);
     if (s->parameters[index - 1].kind == MB_JSON)
         return bind_json(L, vm, s, index, arg, err);
-    return bind_plain(L, s, index, arg, err);
+    return bind_plain(L, vm, s, index, arg, err);
 }
 
 mbL_bound mbL_bind(lua_State *L, mbL_vm *vm, mb_statement *s, int first, mb_error *err)

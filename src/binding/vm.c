@@ -13,6 +13,7 @@ static int vm_gc(lua_State *L)
     mbL_vm *vm = lua_touserdata(L, 1);
     mb_buffer_free(&vm->scratch);
     mb_buffer_free(&vm->unescaped);
+    mb_buffer_free(&vm->blob_names);
     mb_json_canonical_free(&vm->canonical);
     mb_zstd_free(&vm->zstd);
     mb_uuid7_free(&vm->uuid);
@@ -26,6 +27,7 @@ static void vm_init(lua_State *L, mbL_vm *vm)
     allocator.fn = lua_getallocf(L, &allocator.ud);
     mb_buffer_init(&vm->scratch, allocator);
     mb_buffer_init(&vm->unescaped, allocator);
+    mb_buffer_init(&vm->blob_names, allocator);
     mb_json_canonical_init(&vm->canonical, allocator);
     vm->sha256_hardware = mb_sha256_hardware();
 }

@@ -19,6 +19,7 @@ enum { MBL_SCRATCH_KEEP = 64 * 1024 };
 typedef struct mbL_vm {
     mb_buffer scratch;           // text or bytes being built by the function that runs
     mb_buffer unescaped;         // the JSON decoder's own: a string without its escapes
+    mb_buffer blob_names;        // hashes that what was bound names, until they are asked for
     mb_json_canonical canonical; // work space of core.canonical
     mb_uuid7 uuid;               // generator of ids
     mb_zstd zstd;                // compression contexts

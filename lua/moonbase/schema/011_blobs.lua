@@ -80,12 +80,13 @@ return {
     ) STRICT;
 
     CREATE TABLE artifact_versions (
-      artifact   INTEGER NOT NULL REFERENCES artifacts (key),
+      scope      INTEGER NOT NULL,
+      artifact   INTEGER NOT NULL, -- artifacts.key
       version    INTEGER NOT NULL,
       created_at INTEGER NOT NULL,
       size       INTEGER NOT NULL,
       hash       TEXT    NOT NULL,
-      PRIMARY KEY (artifact, version)
+      PRIMARY KEY (scope, artifact, version)
     ) STRICT, WITHOUT ROWID;
   ]] .. document_indexes(),
 }

@@ -1,0 +1,469 @@
+-- What store:gc keeps, what it removes, and when it refuses.
+
+local core = require "moonbase.core"
+local faults = require "spec.support.faults"
+local files = require "spec.support.files"
+local moonbase = require "moonbase"
+local noise = require "spec.support.noise"
+
+local DAY = 24 * 60 * 60 * 1000
+
+local function raises(named, fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  assert.matches(named, tostring(err), 1, true)
+end
+
+describe("gc", function()
+  local store, path, now
+
+  local function open(options)
+    options = options or {}
+    options.clock, options.durability = function() return now end, "off"
+    store = assert(moonbase.open(path, options))
+  end
+
+  before_each(function()
+    now = 1000
+    path = files.database()
+    open()
+  end)
+
+  after_each(function()
+    store:close()
+    files.cleanup()
+  end)
+
+  local function put(bytes)
+    return assert(store.blobs:put(bytes))
+  end
+
+  local function ref(hash)
+    return { ["$blob"] = hash }
+  end
+
+  local function rows(sql)
+    return assert(store.context.engine:value(sql or "SELECT count(*) FROM blobs"))
+  end
+
+  -- Collects in steps; calls fn when what may go has been found, and nothing is removed yet.
+  local function between(fn)
+    local gc_sweep = require "moonbase.gc_sweep"
+    local find = gc_sweep.find
+    gc_sweep.find = function(...)
+      local found, after = find(...)
+      fn()
+      return found, after
+    end
+    local ok, report, err = pcall(store.gc, store, { max_ms = 5 })
+    gc_sweep.find = find
+    assert(ok, report)
+    return assert(report, err)
+  end
+
+  local function report(roots, retained, deleted, bytes_freed)
+    return { roots = roots, retained = retained, deleted = deleted, bytes_freed = bytes_freed }
+  end
+
+  it("removes what nothing names, and a second time nothing", function()
+    local kept = put "kept"
+    assert(store.artifacts:put("ns", "a", { hash = kept }))
+    for i = 1, 5 do put("orphan" .. i) end
+    local large = put(noise(300000))
+    assert.are.same(report(1, 1, 6, 5 * 7 + 300000), store:gc())
+    assert.are.equal(1, rows())
+    assert.are.equal(0, rows "SELECT count(*) FROM blob_pieces")
+    assert.is_false(store.blobs:has(large))
+    assert.are.equal("kept", store.blobs:get(kept))
+    assert.are.same(report(1, 1, 0, 0), store:gc())
+  end)
+
+  it("tells the bytes that compressed blobs took", function()
+    local hash = put(("x"):rep(100000))
+    local stored = store.blobs:stat(hash).stored
+    assert.is_true(stored < 1000)
+    assert.are.same(report(0, 0, 1, stored), store:gc())
+  end)
+
+  it("has nothing to do in an empty store, or a scope that is not there", function()
+    assert.are.same(report(0, 0, 0, 0), store:gc())
+    assert.are.same(report(0, 0, 0, 0), assert(store:scope "none"):gc())
+    assert.are.same(report(0, 0, 0, 0), store:gc { max_ms = 1 })
+    assert.are.same(report(0, 0, 0, 0), store:gc { all_scopes = true })
+  end)
+
+  -- Each gives what names the blob, and what makes it unnamed again.
+  local sources = {
+    ["an artifact"] = function(hash)
+      assert(store.artifacts:put("ns", "a", { hash = hash }))
+      return function() return store.artifacts:delete("ns", "a") end
+    end,
+    ["an earlier version of an artifact"] = function(hash)
+      assert(store.artifacts:put("ns", "a", { hash = hash }))
+      assert(store.artifacts:put("ns", "a", ""))
+      return function() return store.artifacts:delete("ns", "a") end
+    end,
+    ["a message"] = function(hash)
+      assert(store.threads:append("t", { { role = "user", content = { { image = ref(hash) } } } }))
+      return function() return store.threads:clear("t") end
+    end,
+    ["a message of a fork whose origin is gone"] = function(hash)
+      assert(store.threads:append("t", { { role = "user", content = "x", file = ref(hash) } }))
+      assert(store.threads:fork("t", { id = "fork" }))
+      assert(store.threads:delete "t")
+      return function() return store.threads:delete "fork" end
+    end,
+    ["a thread's custom fields"] = function(hash)
+      assert(store.threads:create { id = "t", custom = { avatar = ref(hash) } })
+      return function() return store.threads:update("t", { custom = { avatar = moonbase.null } }) end
+    end,
+    ["a thread's state"] = function(hash)
+      assert(store.threads:set_state("t", { file = ref(hash) }))
+      return function() return store.threads:set_state("t", {}) end
+    end,
+    ["a message that waits"] = function(hash)
+      local list = assert(store.threads:enqueue("t",
+        { { role = "user", content = { { image = ref(hash) } } } }))
+      return function() return store.threads:retract("t", list[1].id) end
+    end,
+    ["a run"] = function(hash)
+      assert(store.runs:create { id = "r", thread = "t", agent = "a", state = { ref(hash) } })
+      return function() return store.runs:update("r", { state = moonbase.null }) end
+    end,
+    ["an event"] = function(hash)
+      assert(store.events:append { stream = "s", type = "t", data = ref(hash) })
+      return function() return store.events:clear "s" end
+    end,
+    ["the payload of a job"] = function(hash)
+      local job = assert(store.jobs:enqueue("q", { file = ref(hash) }))
+      return function()
+        assert(store.jobs:cancel(job.id))
+        now = now + 10
+        return store.jobs:purge { older_than = 1 }
+      end
+    end,
+    ["the result of a job"] = function(hash)
+      assert(store.jobs:enqueue("q", 1))
+      local job = assert(store.jobs:claim("q", { owner = "o" }))[1]
+      assert(store.jobs:ack(job, { result = { ref(hash) } }))
+      return function()
+        now = now + 10
+        return store.jobs:purge { older_than = 1 }
+      end
+    end,
+    ["a value"] = function(hash)
+      assert(store.kv:set("ns", "k", { deep = { { ref(hash) } } }))
+      return function() return store.kv:set("ns", "k", "other") end
+    end,
+    ["what a flow was given"] = function(hash)
+      assert(store.flows:create { id = "f", mob = "m", flow = "w", state = {}, params = ref(hash) })
+      return function() return store.flows:delete "f" end
+    end,
+    ["the state of a flow"] = function(hash)
+      assert(store.flows:create { id = "f", mob = "m", flow = "w", state = { f = ref(hash) } })
+      return function()
+        return store.flows:cas_state { run = "f", expected = { f = ref(hash) }, next = {} }
+      end
+    end,
+    ["a frame of a flow"] = function(hash)
+      assert(store.flows:create { id = "f", mob = "m", flow = "w", state = {} })
+      assert(store.flows:cas_frame { run = "f", frame = "x", next = ref(hash) })
+      return function()
+        return store.flows:cas_frame { run = "f", frame = "x", expected = ref(hash), next = {} }
+      end
+    end,
+    ["the output of a step in the ledger"] = function(hash)
+      assert(store.flows:create { id = "f", mob = "m", flow = "w", state = {} })
+      assert(store.flows:append_step("f", { step = "s", agent = "a", status = "done",
+        output = { ref(hash) } }))
+      return function() return store.flows:put_output("f", "s", 1) end
+    end,
+    ["the output of a step"] = function(hash)
+      assert(store.flows:create { id = "f", mob = "m", flow = "w", state = {} })
+      assert(store.flows:cas_frame { run = "f", frame = "x", next = {} })
+      assert(store.flows:cas_complete_step { run = "f", frame = "x", expected_frame = {},
+        next_frame = {}, step = "s", output = ref(hash) })
+      return function() return store.flows:delete "f" end
+    end,
+    ["a spec"] = function(hash)
+      assert(store.specs:put("s", { logo = ref(hash) }))
+    end,
+    ["an earlier revision of a deleted profile"] = function(hash)
+      assert(store.profiles:put("p", { logo = ref(hash) }))
+      assert(store.profiles:put("p", {}))
+      assert(store.profiles:delete "p")
+    end,
+  }
+
+  for name, make in pairs(sources) do
+    it("keeps what " .. name .. " names, as long as it does", function()
+      local hash = put "named"
+      local undo = make(hash)
+      put "orphan"
+      local found = assert(store:gc())
+      assert.are.equal(1, found.deleted)
+      assert.are.equal("named", store.blobs:get(hash))
+      if not undo then return end
+      assert(undo())
+      found = assert(store:gc())
+      assert.are.same({ 0, 0 }, { found.roots, found.retained })
+      assert.is_false(store.blobs:has(hash))
+    end)
+
+    it("in steps keeps what " .. name .. " names only after it was found unnamed", function()
+      local hash = put "named"
+      put "orphan"
+      local found = between(function() make(hash) end)
+      assert.are.same({ 1, 1 }, { found.retained, found.deleted })
+      assert.are.equal("named", store.blobs:get(hash))
+    end)
+  end
+
+  it("in steps it keeps what is put again after it was found to be unnamed", function()
+    local small, large = put "named", put(noise(600000))
+    put "orphan"
+    local found = between(function()
+      assert.are.equal(small, store.blobs:put "named")
+      local writer = assert(store.blobs:writer())
+      assert(writer:write(noise(600000)))
+      assert.are.equal(large, writer:finish())
+      put "new"
+    end)
+    assert.are.equal(1, found.deleted)
+    assert.are.equal("named", store.blobs:get(small))
+    assert.is_true(store.blobs:get(large) == noise(600000))
+    assert.are.equal(3, rows())
+    assert.are.equal(3, store:gc().deleted) -- nothing names them
+  end)
+
+  it("in steps it keeps what a document names that is named only then", function()
+    local blob_rows = require "moonbase.blob_rows"
+    local ctx = store.context
+    local leaf = put "leaf"
+    local text = core.encode(ref(leaf), "x")
+    local manifest = assert(ctx:write(blob_rows.put, ctx, text, nil, true))
+    put "orphan"
+    local found = between(function() assert(store.kv:set("ns", "k", ref(manifest))) end)
+    assert.are.same({ 2, 1 }, { found.retained, found.deleted })
+    assert.are.equal("leaf", store.blobs:get(leaf))
+  end)
+
+  it("finds every name in a document, and takes nothing else for one", function()
+    local a, b, c, text, key = put "a", put "b", put "c", put "text", put "key"
+    assert(store.kv:set("ns", "k", { list = { ref(a), { x = ref(b) } },
+      ["$blob"] = c, [key] = 1, plain = text, quoted = '{"$blob":"' .. text .. '"}',
+      number = { ["$blob"] = 12 }, table = { ["$blob"] = { text } }, null = ref(moonbase.null) }))
+    local found = assert(store:gc())
+    assert.are.same({ 3, 3, 2 }, { found.roots, found.retained, found.deleted })
+    for _, hash in ipairs { a, b, c } do assert.is_true(store.blobs:has(hash)) end
+  end)
+
+  it("counts a blob once, however often it is named, and not at all when it is not stored", function()
+    local hash = put "named"
+    for i = 1, 450 do assert(store.kv:set("ns", "k" .. i, ref(hash))) end
+    assert(store.artifacts:put("ns", "a", { hash = hash }))
+    assert(store.events:append { stream = "s", type = "t", data = ref(core.sha256 "not stored") })
+    assert(store.events:append { stream = "s", type = "t", data = ref "nonsense" })
+    assert.are.same(report(1, 1, 0, 0), store:gc())
+  end)
+
+  it("keeps what a blob names that is a document, to any depth", function()
+    local blob_rows = require "moonbase.blob_rows"
+    local ctx = store.context
+    local function document(value)
+      return assert(ctx:write(blob_rows.put, ctx, core.encode(value, "value"), nil, true))
+    end
+    local leaf = put "leaf"
+    local hash = leaf
+    for i = 1, 300 do hash = document { n = i, below = { ref(hash) } } end
+    put(core.encode(ref(put "orphan"), "no document"))
+    assert(store.kv:set("ns", "k", ref(hash)))
+    local found = assert(store:gc())
+    assert.are.same({ 1, 301, 2 }, { found.roots, found.retained, found.deleted })
+    assert.are.equal("leaf", store.blobs:get(leaf))
+    assert(store.kv:delete("ns", "k"))
+    assert.are.equal(301, store:gc().deleted)
+  end)
+
+  it("knows that bytes are a document when they were stored as just bytes before", function()
+    local blob_rows = require "moonbase.blob_rows"
+    local ctx = store.context
+    local leaf = put "leaf"
+    local text = core.encode(ref(leaf), "document")
+    local hash = put(text)
+    assert.are.equal(hash, ctx:write(blob_rows.put, ctx, text, nil, true))
+    assert.are.equal(hash, put(text)) -- which does not undo it
+    assert(store.kv:set("ns", "k", ref(hash)))
+    assert.are.equal(0, store:gc().deleted)
+  end)
+
+  it("minds its own scope only", function()
+    local other = assert(store:scope "other")
+    local mine, theirs = put "both", assert(other.blobs:put "both")
+    assert.are.equal(mine, theirs)
+    local orphan = assert(other.blobs:put "orphan")
+    assert(store.kv:set("ns", "k", ref(mine)))
+    assert(store.threads:append("t", { { role = "user", content = { { image = ref(mine) } } } }))
+    assert.are.same(report(1, 1, 0, 0), store:gc())
+    assert.is_true(other.blobs:has(orphan))
+    assert.are.same(report(0, 0, 2, 10), other:gc())
+    assert.is_false(other.blobs:has(theirs))
+    assert.are.equal("both", store.blobs:get(mine))
+  end)
+
+  it("takes all scopes when asked to", function()
+    local other = assert(store:scope "other")
+    put "orphan"
+    assert(other.blobs:put "orphan")
+    assert(other.artifacts:put("ns", "a", "kept"))
+    assert.are.same(report(1, 1, 2, 12), store:gc { all_scopes = true, dry_run = true })
+    assert.are.same(report(1, 1, 2, 12), store:gc { all_scopes = true })
+    assert.are.equal(1, rows())
+    put "orphan"
+    assert(other.blobs:put "orphan")
+    assert.are.same(report(1, 1, 2, 12), store:gc { all_scopes = true, max_ms = 10 })
+  end)
+
+  describe("dry_run", function()
+    it("tells what would be, and changes nothing", function()
+      assert(store.artifacts:put("ns", "a", "kept"))
+      for i = 1, 250 do put("orphan" .. i) end
+      local before = rows()
+      local found = assert(store:gc { dry_run = true })
+      assert.are.equal(before, rows())
+      assert.are.same(found, store:gc())
+      assert.are.same({ 1, 1, 250 }, { found.roots, found.retained, found.deleted })
+    end)
+
+    it("needs no right to write", function()
+      put "orphan"
+      store:close()
+      open { readonly = true }
+      assert.are.same(report(0, 0, 1, 6), store:gc { dry_run = true })
+      local result, err = store:gc()
+      assert.are.same({ nil, "readonly" }, { result, err.code })
+      result, err = store:gc { max_ms = 5 }
+      assert.are.same({ nil, "readonly" }, { result, err.code })
+    end)
+  end)
+
+  it("takes options of known names and types", function()
+    raises("options.dry", store.gc, store, { dry = true })
+    raises("options.dry_run", store.gc, store, { dry_run = 1 })
+    raises("options.max_ms", store.gc, store, { max_ms = "1" })
+    for _, max_ms in ipairs { 0, -1, 0.5, 0 / 0 } do
+      local result, err = store:gc { max_ms = max_ms }
+      assert.are.same({ nil, "invalid", "max_ms" }, { result, err.code, err.field })
+    end
+  end)
+
+  it("joins a transaction, and goes with it", function()
+    put "orphan"
+    for _, options in ipairs { {}, { max_ms = 1 } } do
+      store:transaction(function(tx)
+        local hash = assert(tx.blobs:put "named here")
+        assert(tx.kv:set("ns", "k", ref(hash)))
+        assert.are.equal(1, store:gc(options).deleted)
+        return nil, "no"
+      end)
+      assert.are.equal(1, rows())
+    end
+    assert.are.equal(1, store:gc().deleted)
+  end)
+
+  describe("what is being written", function()
+    local writer
+
+    before_each(function()
+      writer = assert(store.blobs:writer())
+      assert(writer:write(noise(600000)))
+    end)
+
+    it("stays, also when it takes long, as long as it grows", function()
+      for _ = 1, 3 do
+        assert.are.same(report(0, 0, 0, 0), store:gc())
+        now = now + DAY - 1
+        assert(writer:write(noise(300000)))
+      end
+      local hash = assert(writer:finish())
+      assert.are.equal(1500000, store.blobs:stat(hash).size)
+      assert.are.equal(1, store:gc().deleted)
+    end)
+
+    it("goes when nothing was added for a day", function()
+      now = now + DAY - 1
+      assert(store:gc())
+      assert.are.equal(1, rows())
+      now = now + 1
+      local expected = report(0, 0, 0, 524288)
+      assert.are.same(expected, store:gc { dry_run = true })
+      assert.are.same(expected, store:gc())
+      assert.are.equal(0, rows() + rows "SELECT count(*) FROM blob_pieces")
+      local result, err = writer:write(noise(300000))
+      assert.are.same({ nil, "not_found" }, { result, err.code })
+      assert.is_true(writer:abort())
+    end)
+  end)
+
+  describe("refuses, and removes nothing,", function()
+    local hash
+
+    before_each(function()
+      hash = put "named"
+      for i = 1, 5 do put("orphan" .. i) end
+    end)
+
+    local function refuses(named)
+      for _, options in ipairs { {}, { dry_run = true }, { max_ms = 5 }, { all_scopes = true } } do
+        local result, err = store:gc(options)
+        assert.are.same({ nil, "corrupt" }, { result, err and err.code })
+        assert.matches(named, err.message, 1, true)
+        assert.are.equal(0, rows "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'")
+      end
+      assert.are.equal(6, rows())
+    end
+
+    local function run(sql)
+      assert(store.context.engine:run(sql))
+    end
+
+    it("when a document cannot be read", function()
+      assert(store.kv:set("ns", "k", ref(hash)))
+      run "UPDATE kv SET value = substr(value, 1, 20)"
+      refuses "kv"
+    end)
+
+    it("when an artifact's blob is missing", function()
+      assert(store.artifacts:put("ns", "a", { hash = hash }))
+      run "UPDATE artifact_versions SET hash = 'none'"
+      refuses "none"
+    end)
+
+    it("when a document among the blobs is damaged, or is none", function()
+      local blob_rows = require "moonbase.blob_rows"
+      local ctx = store.context
+      local manifest = assert(ctx:write(blob_rows.put, ctx, core.encode(ref(hash), "x"), nil, true))
+      assert(store.kv:set("ns", "k", ref(manifest)))
+      run "DELETE FROM blobs WHERE key = 2" -- so that there are six again
+      run "UPDATE blobs SET content = x'00' WHERE names = 1"
+      refuses(manifest)
+      run [[UPDATE blobs SET content = CAST('{"$blob":' AS BLOB), size = 9 WHERE names = 1]]
+      refuses(manifest)
+    end)
+  end)
+
+  describe("when any one statement fails, gives the error and removes nothing:", function()
+    for name, options in pairs { ["at once"] = {}, ["a dry run"] = { dry_run = true } } do
+      it(name, function()
+        assert(store.kv:set("ns", "k", ref(put "named")))
+        assert(store.artifacts:put("ns", "a", "kept"))
+        put "orphan"
+        put(noise(300000))
+        local before = rows()
+        local count = faults.each_statement(store, function() return store:gc(options) end,
+          function() assert.are.equal(before, rows()) end)
+        assert.is_true(count > 10)
+      end)
+    end
+  end)
+end)
