@@ -166,12 +166,13 @@ asan:
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
 asan-test: build native
-	@MOONBASE_BUILD=$(BUILD) UNDER="$(ASAN_UNDER)" scripts/test
+	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=$(or $(MOONBASE_FAULTS),8) UNDER="$(ASAN_UNDER)" \
+	    scripts/test
 
 valgrind:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory build native
-	@MOONBASE_BUILD=$(BUILD) ENGINES=$(LUA) UNDER="valgrind --quiet --error-exitcode=9 \
+	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=few ENGINES=$(LUA) UNDER="valgrind --quiet --error-exitcode=9 \
 	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
 	    --keep-debuginfo=yes" scripts/test
 

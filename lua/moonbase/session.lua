@@ -119,6 +119,13 @@ function Session:checkout(id)
   return self.ctx:write(checkout, self.ctx, self, id)
 end
 
+-- The handle is made before the commit: afterwards nothing may fail any more.
+local function make_fork(self, at, id)
+  local key, err = session_forks.make(self.ctx, self, at, id)
+  if not key then return nil, err end
+  return Session.new(self.ctx, key, id)
+end
+
 --- Makes a session that holds the path to a node alone. Nothing is copied, and what becomes of
 --- this session does not reach it.
 ---@param options? { at: string, id: string }  at: default the leaf
@@ -126,17 +133,14 @@ end
 ---@return moonbase.Error|nil err  `not_found`, `exists`
 function Session:fork(options)
   options = check.options("options", options, { at = "string", id = "string" })
-  local id, key, err
-  id, err = check.id_or_new("id", options.id, self.ctx)
+  local id, err = check.id_or_new("id", options.id, self.ctx)
   if id and options.at ~= nil then
     local ok
     ok, err = check.id("at", options.at)
     if not ok then return nil, err end
   end
   if not id then return nil, err end
-  key, err = self.ctx:write(session_forks.make, self.ctx, self, options.at, id)
-  if not key then return nil, err end
-  return Session.new(self.ctx, key, id)
+  return self.ctx:write(make_fork, self, options.at, id)
 end
 
 --- Takes nodes out of sight. A leaf among them moves up to the nearest node that stays.

@@ -23,6 +23,13 @@ local CREATE = { id = "string", name = "string", model = "string", cwd = "string
 local RULES = { { "id", check.id }, { "name", check.text }, { "model", check.text },
   { "cwd", check.text }, { "parent", check.id } }
 
+-- The handle is made before the commit: afterwards nothing may fail any more.
+local function insert(ctx, values)
+  local key, err = session_rows.insert(ctx, values)
+  if not key then return nil, err end
+  return Session.new(ctx, key, values.id)
+end
+
 --- Creates a session without nodes.
 ---@param fields? table  id; name, model, cwd: texts to tell it by; parent: the session that it
 ---  belongs to; caused_by: any JSON value
@@ -30,15 +37,13 @@ local RULES = { { "id", check.id }, { "name", check.text }, { "model", check.tex
 ---@return moonbase.Error|nil err  `exists`, `invalid` (`field`), `serialization`
 function Sessions:create(fields)
   fields = check.options("session", fields, CREATE)
-  local values, key, err
+  local values, err
   values, err = check.fields(fields, RULES)
   if not values then return nil, err end
   values.caused_by = fields.caused_by
   values.id, err = check.id_or_new("id", values.id, self.ctx)
   if not values.id then return nil, err end
-  key, err = self.ctx:write(session_rows.insert, self.ctx, values)
-  if not key then return nil, err end
-  return Session.new(self.ctx, key, values.id)
+  return self.ctx:write(insert, self.ctx, values)
 end
 
 --- The session of that id, nil when there is none.

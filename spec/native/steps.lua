@@ -16,9 +16,9 @@ local moonbase = require "moonbase"
 local steps = {}
 
 -- The parts load when first used; that they are loaded is not what a step is about.
-for _, part in ipairs { "threads", "runs", "checkpoints", "events", "leases", "jobs", "kv" } do
-  require("moonbase." .. part)
-end
+local PARTS = "threads runs checkpoints events leases jobs kv flows sessions blobs artifacts specs "
+  .. "profiles vectors memory graph gc"
+for part in PARTS:gmatch "%S+" do pcall(require, "moonbase." .. part) end
 
 local function canonical(value)
   if type(value) ~= "table" then
