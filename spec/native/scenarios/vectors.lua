@@ -1,38 +1,31 @@
--- Vectors of a collection.
+-- Collections of vectors: the calls that write, and searches with and without codes in memory.
 local steps = require "spec.native.steps"
 
-local function vector(n)
-  local list = {}
-  for i = 1, 16 do list[i] = (n * i * 37 % 11) / 11 - 0.4 end
-  return list
-end
+require "moonbase.vectors" -- undisturbed
 
--- The handle is opened by every step, as by a program that begins anew.
-local function with(fn)
-  return function(store)
-    local collection, err = store.vectors:open "v"
-    if not collection then return nil, err end
-    return fn(collection)
-  end
+local function collection(s)
+  return assert(s.vectors:open("c"))
 end
 
 local function many(from, to)
-  local list = {}
-  for n = from, to do list[#list + 1] = { id = "v" .. n, vector = vector(n), metadata = { n = n } } end
-  return list
+  local items = {}
+  for i = from, to do items[#items + 1] = { id = "v" .. i, vector = { i, 1, 0 } } end
+  return items
 end
 
 return steps.scenario {
-  { "create", function(s)
-    local collection, err = s.vectors:create("v", { dim = 16 })
-    return collection and true, err
-  end },
-  { "upsert", with(function(c) return c:upsert("v1", vector(1), { metadata = { n = 1 } }) end) },
-  { "upsert many", with(function(c) return c:upsert_many(many(2, 40)) end) },
-  { "replace", with(function(c) return c:upsert("v3", vector(90)) end) },
-  { "search", with(function(c) return c:search(vector(7), { k = 5 }) end) },
-  { "delete", with(function(c) return c:delete "v7" end) },
-  { "search again", with(function(c) return c:search(vector(7), { k = 5, exact = true }) end) },
-  { "count", with(function(c) return c:count() end) },
-  { "drop", function(s) return s.vectors:drop "v" end },
+  { "create", function(s) return assert(s.vectors:create("c", { dim = 3, metric = "l2" })).name end },
+  { "upsert", function(s) return collection(s):upsert("v1", { 1, 1, 0 }, { text = "one" }) end },
+  { "upsert many", function(s) return collection(s):upsert_many(many(2, 90)) end },
+  { "search", function(s) return collection(s):search({ 7, 0, 0 }, { k = 3 }) end },
+  { "replace", function(s) return collection(s):upsert("v7", { -1, 1, 0 }, { metadata = { a = 1 } }) end },
+  { "search again", function(s) return collection(s):search({ 7, 0, 0 }, { k = 3 }) end },
+  { "delete", function(s) return collection(s):delete("v8") end },
+  { "search without it", function(s) return collection(s):search({ 7, 0, 0 }, { k = 3 }) end },
+  { "search exactly", function(s) return collection(s):search({ 7, 0, 0 }, { k = 3, exact = true }) end },
+  { "filter", function(s) return collection(s):search({ 7, 0, 0 }, { filter = { a = 1 } }) end },
+  { "get", function(s) return collection(s):get("v7") end },
+  { "delete the last", function(s) return collection(s):delete("v90") end },
+  { "list", function(s) return s.vectors:list() end },
+  { "drop", function(s) return s.vectors:drop("c") end },
 }
