@@ -258,4 +258,4 @@ local function main(options)
   return good
 end
 
-os.exit(main(parse(arg)) and 0 or 1)
+os.exit(main(parse(arg)) and 0 or 1, true)

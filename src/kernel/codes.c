@@ -69,7 +69,9 @@ static size_t cut_length(const char *text, size_t length, size_t limit)
 void mb_error_set_field(mb_error *error, const char *field, size_t length)
 {
     length = cut_length(field, length, sizeof error->field - 1);
-    memcpy(error->field, field, length);
+    if (length > 0) { // an empty path may have no address
+        memcpy(error->field, field, length);
+    }
     error->field[length] = '\0';
 }
 

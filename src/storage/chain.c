@@ -42,7 +42,7 @@ bool mb_chain_parent(mb_reader *r, const mb_segment *segment, mb_segment *parent
 
 bool mb_chain_holder(mb_reader *r, int64_t tip, int64_t position, mb_segment *holder)
 {
-    mb_segment far;
+    mb_segment far = { 0 };
     if (!mb_chain_segment(r, tip, holder))
         return false;
     while (holder->fork >= position) {
@@ -63,7 +63,7 @@ bool mb_chain_holder(mb_reader *r, int64_t tip, int64_t position, mb_segment *ho
 // Replaces a segment by its ancestor of a level that is not below its own.
 static bool lift(mb_reader *r, mb_segment *segment, int64_t level)
 {
-    mb_segment far;
+    mb_segment far = { 0 };
     while (segment->level > level) {
         if (segment->jump != 0 && segment->jump != segment->parent) {
             if (!climb(r, segment, segment->jump, &far))
@@ -107,7 +107,7 @@ static bool meet(mb_place *common, int64_t segment, int64_t a, int64_t b)
 
 bool mb_chain_common(mb_reader *r, mb_place a, mb_place b, mb_place *common)
 {
-    mb_segment above, below;
+    mb_segment above = { 0 }, below = { 0 };
     if (!mb_chain_segment(r, a.segment, &above) || !mb_chain_segment(r, b.segment, &below))
         return false;
     if (above.level > below.level) {
@@ -175,7 +175,7 @@ void mb_ranges_free(mb_ranges *ranges)
 
 bool mb_chain_ranges(mb_reader *r, mb_place end, int64_t low, mb_ranges *ranges)
 {
-    mb_segment segment;
+    mb_segment segment = { 0 };
     int64_t high = end.position;
     if (!mb_chain_segment(r, end.segment, &segment))
         return false;
