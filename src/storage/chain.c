@@ -8,8 +8,10 @@ bool mb_chain_segment(mb_reader *r, int64_t id, mb_segment *segment)
     if (!mb_reader_use(r, SEGMENT))
         return false;
     mb_reader_bind(r, 1, id);
-    if (!mb_reader_row(r))
-        return mb_reader_fail(r, MB_CORRUPT, "segment %lld is missing", (long long)id);
+    if (!mb_reader_row(r)) {
+        mb_reader_fail(r, MB_CORRUPT, "segment %lld is missing", (long long)id);
+        return false;
+    }
     segment->id = id;
     segment->parent = mb_reader_integer(r, 0);
     segment->fork = mb_reader_integer(r, 1);
@@ -42,7 +44,7 @@ bool mb_chain_parent(mb_reader *r, const mb_segment *segment, mb_segment *parent
 
 bool mb_chain_holder(mb_reader *r, int64_t tip, int64_t position, mb_segment *holder)
 {
-    mb_segment far = { 0 };
+    mb_segment far;
     if (!mb_chain_segment(r, tip, holder))
         return false;
     while (holder->fork >= position) {
@@ -63,7 +65,7 @@ bool mb_chain_holder(mb_reader *r, int64_t tip, int64_t position, mb_segment *ho
 // Replaces a segment by its ancestor of a level that is not below its own.
 static bool lift(mb_reader *r, mb_segment *segment, int64_t level)
 {
-    mb_segment far = { 0 };
+    mb_segment far;
     while (segment->level > level) {
         if (segment->jump != 0 && segment->jump != segment->parent) {
             if (!climb(r, segment, segment->jump, &far))
@@ -107,7 +109,7 @@ static bool meet(mb_place *common, int64_t segment, int64_t a, int64_t b)
 
 bool mb_chain_common(mb_reader *r, mb_place a, mb_place b, mb_place *common)
 {
-    mb_segment above = { 0 }, below = { 0 };
+    mb_segment above, below;
     if (!mb_chain_segment(r, a.segment, &above) || !mb_chain_segment(r, b.segment, &below))
         return false;
     if (above.level > below.level) {
@@ -175,7 +177,7 @@ void mb_ranges_free(mb_ranges *ranges)
 
 bool mb_chain_ranges(mb_reader *r, mb_place end, int64_t low, mb_ranges *ranges)
 {
-    mb_segment segment = { 0 };
+    mb_segment segment;
     int64_t high = end.position;
     if (!mb_chain_segment(r, end.segment, &segment))
         return false;
