@@ -185,6 +185,41 @@ describe("gc", function()
         next_frame = {}, step = "s", output = ref(hash) })
       return function() return store.flows:delete "f" end
     end,
+    ["the metadata of a vector"] = function(hash)
+      local collection = assert(store.vectors:create("c", { dim = 2 }))
+      assert(collection:upsert("v", { 1, 2 }, { metadata = { file = ref(hash) } }))
+      return function() return store.vectors:drop "c" end
+    end,
+    ["a node of a session"] = function(hash)
+      local session = assert(store.sessions:create { id = "s" })
+      assert(session:append { { kind = "tool", result = { ref(hash) } } })
+      return function() return store.sessions:delete "s" end
+    end,
+    ["what a session was caused by"] = function(hash)
+      assert(store.sessions:create { id = "s", caused_by = { file = ref(hash) } })
+      return function() return store.sessions:delete "s" end
+    end,
+    ["a fork of a session whose origin is gone"] = function(hash)
+      local session = assert(store.sessions:create { id = "s" })
+      assert(session:append { { kind = "tool", result = ref(hash) }, { kind = "note" } })
+      assert(session:fork { id = "fork" })
+      assert(store.sessions:delete "s")
+      return function() return store.sessions:delete "fork" end
+    end,
+    ["a part of a session's checkpoint"] = function(hash)
+      local session = assert(store.sessions:create { id = "s" })
+      assert(session:commit { checkpoint = { turn = 1, tools = { file = ref(hash) } } })
+      return function() return store.sessions:delete "s" end
+    end,
+    ["what a stamped commit gave"] = function(hash)
+      local session = assert(store.sessions:create { id = "s" })
+      assert(session:commit { stamp = { turn = "t" },
+        jobs = { { queue = "q", payload = ref(hash), key = "k" } } })
+      for _, job in ipairs(store.jobs:list().items) do assert(store.jobs:cancel(job.id)) end
+      now = now + 10
+      assert(store.jobs:purge { older_than = 1 })
+      return function() return store.sessions:delete "s" end
+    end,
     ["a spec"] = function(hash)
       assert(store.specs:put("s", { logo = ref(hash) }))
     end,
@@ -295,6 +330,41 @@ describe("gc", function()
     assert.are.equal(hash, put(text)) -- which does not undo it
     assert(store.kv:set("ns", "k", ref(hash)))
     assert.are.equal(0, store:gc().deleted)
+  end)
+
+  describe("keeps the checkpoint of every session's head:", function()
+    local session
+
+    before_each(function()
+      session = assert(store.sessions:create { id = "s" })
+      assert(session:commit { nodes = { { id = "n1", kind = "message" } },
+        checkpoint = { turn = { n = 1 }, tools = { t = 1 }, plugins = {}, execution = 1 } })
+    end)
+
+    it("the manifest and its parts, and nothing that was in force before", function()
+      assert.are.same({ 1, 5, 0 }, { store:gc().roots, store:gc().retained, store:gc().deleted })
+      local before = session:checkpoint()
+      assert(session:commit { checkpoint = { turn = { n = 2 } } })
+      local found = assert(store:gc())
+      assert.are.same({ 1, 5, 2 }, { found.roots, found.retained, found.deleted })
+      before.turn = { n = 2 }
+      assert.are.same(before, session:checkpoint())
+      assert.are.equal(0, store:gc().deleted)
+    end)
+
+    it("forks included, to the last one", function()
+      assert(session:fork { id = "fork" })
+      assert(session:commit { nodes = { { id = "n2", kind = "message" } },
+        checkpoint = { turn = { n = 2 } } })
+      local found = assert(store:gc())
+      assert.are.same({ 2, 7, 0 }, { found.roots, found.retained, found.deleted })
+      assert(store.sessions:delete "s")
+      assert.are.equal(2, store:gc().deleted)
+      assert.are.equal(1, assert(store.sessions:open "fork"):checkpoint().turn.n)
+      assert(store.sessions:delete "fork")
+      assert.are.equal(5, store:gc().deleted)
+      assert.are.equal(0, rows())
+    end)
   end)
 
   it("minds its own scope only", function()
@@ -436,6 +506,16 @@ describe("gc", function()
     it("when an artifact's blob is missing", function()
       assert(store.artifacts:put("ns", "a", { hash = hash }))
       run "UPDATE artifact_versions SET hash = 'none'"
+      refuses "none"
+    end)
+
+    it("when a session's checkpoint cannot be read", function()
+      local session = assert(store.sessions:create { id = "s" })
+      assert(session:commit { checkpoint = { turn = 1 } })
+      run "DELETE FROM blobs WHERE key IN (2, 3)" -- so that there are six again
+      run "UPDATE blobs SET content = x'00' WHERE names = 1"
+      refuses(session:head().checkpoint_ref)
+      run "UPDATE sessions SET checkpoint_ref = 'none'"
       refuses "none"
     end)
 

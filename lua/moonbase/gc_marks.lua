@@ -111,7 +111,7 @@ end
 
 local function add_source(self, source, pause)
   local engine = self.ctx.engine
-  local after, err = engine:snapshot(add_page, self, source, 0)
+  local after, err = engine:snapshot(add_page, self, source, source.first)
   while after do
     if pause then pause() end
     after, err = engine:snapshot(add_page, self, source, after)

@@ -6,8 +6,10 @@ local gc_sources = {}
 
 ---@class moonbase.gc.Source
 ---@field table string
+---@field column string
 ---@field kind string    "document": JSON text that may name blobs; "hash": the hash of one
 ---@field page string    SQL: rows of a scope that name blobs behind a key, as `key` and `value`
+---@field first any       a key before every other
 
 -- A row `d` of the table, and what leads from it to the scope.
 local PAGE = [[
@@ -16,12 +18,12 @@ local PAGE = [[
 
 local function document(name, column, key, scope, joins)
   local names = ([[d.%s GLOB '*$blob"*']]):format(column)
-  return { table = name, kind = "document",
+  return { table = name, column = column, kind = "document", first = 0,
     page = PAGE:format(key, column, name, name, joins or "", names, scope, key, key) }
 end
 
-local function hash(name, page)
-  return { table = name, kind = "hash", page = page }
+local function hash(name, column, page, first)
+  return { table = name, column = column, kind = "hash", page = page, first = first or 0 }
 end
 
 local OWN = "d.scope = $scope"
@@ -31,7 +33,9 @@ local OF_CHAIN = [[
   CROSS JOIN segments s ON s.id = d.key >> 32 CROSS JOIN threads t ON t.key = s.owner]]
 local OF_JOB = "CROSS JOIN jobs j ON j.key = d.key"
 local OF_FLOW = "CROSS JOIN flows f ON f.key = d.key >> 32"
+local OF_COLLECTION = "CROSS JOIN vector_collections c ON c.key = d.key >> 32"
 local OF_SPEC = "CROSS JOIN specs s ON s.key = d.document"
+local OF_SESSION = "CROSS JOIN sessions s ON s.key = d.session"
 local OF_PROFILE = "CROSS JOIN profiles p ON p.key = d.document"
 
 ---@type moonbase.gc.Source[]
@@ -50,10 +54,18 @@ gc_sources.list = {
   document("flow_outputs", "output", "key", "f.scope = $scope", OF_FLOW),
   document("specs_history", "body", "key", "s.scope = $scope", OF_SPEC),
   document("profiles_history", "body", "key", "p.scope = $scope", OF_PROFILE),
-  hash("artifact_versions", [[
+  document("session_nodes", "body", "key", OWN),
+  document("session_details", "caused_by", "session", "s.scope = $scope", OF_SESSION),
+  document("session_turns", "result", "key", "s.scope = $scope", OF_SESSION),
+  document("vector_items", "metadata", "key", "c.scope = $scope", OF_COLLECTION),
+  hash("artifact_versions", "hash", [[
     SELECT (artifact << 32) | version AS key, hash AS value FROM artifact_versions
     WHERE scope = $scope AND (artifact, version) > ($after >> 32, $after & 4294967295)
     ORDER BY artifact, version LIMIT $count]]),
+  hash("sessions", "checkpoint_ref", [[
+    SELECT id AS key, checkpoint_ref AS value FROM sessions
+    WHERE scope = $scope AND id > $after AND checkpoint_ref IS NOT NULL
+    ORDER BY id LIMIT $count]], ""),
 }
 
 return gc_sources

@@ -54,10 +54,10 @@ function session_checkpoint.store(ctx, before, texts)
   local hashes, err = unchanged(ctx, before)
   if not hashes then return nil, err end
   for part, text in next, texts do
-    hashes[part], err = blob_rows.put(ctx, text, session_manifest.PART_KIND)
+    hashes[part], err = blob_rows.put(ctx, text, session_manifest.PART_KIND, true)
     if not hashes[part] then return nil, err end
   end
-  return blob_rows.put(ctx, session_manifest.encode(hashes), session_manifest.KIND)
+  return blob_rows.put(ctx, session_manifest.encode(hashes), session_manifest.KIND, true)
 end
 
 local function missing(ref, part)

@@ -103,5 +103,5 @@ return {
     CREATE INDEX session_turns_age ON session_turns (session, committed_at);
   ]] .. blob_index("session_nodes", "body", "scope")
     .. blob_index("session_details", "caused_by", "session")
-    .. blob_index("session_turns", "result", "session"),
+    .. blob_index("session_turns", "result", "key"),
 }

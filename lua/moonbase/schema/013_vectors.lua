@@ -1,6 +1,8 @@
 --- Vectors: collections of them. A row's key is collection << 32 | a number that the collection
 -- gives out once; what belongs to one collection lies together.
 
+local blob_index = require "moonbase.schema.blob_index"
+
 return {
   name = "vectors",
   sql = [[
@@ -47,5 +49,5 @@ return {
       key   INTEGER PRIMARY KEY,
       stamp TEXT    NOT NULL
     ) STRICT;
-  ]],
+  ]] .. blob_index("vector_items", "metadata", "key"),
 }
