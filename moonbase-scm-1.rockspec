@@ -124,6 +124,7 @@ build = {
     ["moonbase.session_check"] = "lua/moonbase/session_check.lua",
     ["moonbase.session_checkpoint"] = "lua/moonbase/session_checkpoint.lua",
     ["moonbase.session_commit"] = "lua/moonbase/session_commit.lua",
+    ["moonbase.session_drafts"] = "lua/moonbase/session_drafts.lua",
     ["moonbase.session_forks"] = "lua/moonbase/session_forks.lua",
     ["moonbase.session_manifest"] = "lua/moonbase/session_manifest.lua",
     ["moonbase.session_nodes"] = "lua/moonbase/session_nodes.lua",

@@ -6,6 +6,7 @@ local errors = require "moonbase.errors"
 local job_queue = require "moonbase.job_queue"
 local lease_record = require "moonbase.lease_record"
 local session_checkpoint = require "moonbase.session_checkpoint"
+local session_drafts = require "moonbase.session_drafts"
 local session_nodes = require "moonbase.session_nodes"
 local session_rows = require "moonbase.session_rows"
 local session_segments = require "moonbase.session_segments"
@@ -47,7 +48,7 @@ local function check_nodes(ctx, plan, step)
     return errors.invalid("replace", "cannot be given with nodes")
   end
   local err
-  step.drafts, err = session_nodes.prepare(ctx, plan.replace or plan.nodes or {},
+  step.drafts, err = session_drafts.prepare(ctx, plan.replace or plan.nodes or {},
     plan.replace and "replace" or "nodes")
   if not step.drafts then return nil, err end
   step.replaces = plan.replace ~= nil
@@ -80,7 +81,8 @@ end
 
 -- Everything that can be found wrong, and put into its form, before any lock is taken.
 local function prepare(ctx, plan)
-  check.options("commit", plan, PLAN)
+  check.type("plan", plan, "table")
+  check.options("plan", plan, PLAN)
   local step = {}
   local ok, err = check_nodes(ctx, plan, step)
   if ok and plan.leaf ~= nil then step.leaf, err = check.id("leaf", plan.leaf) end
@@ -145,7 +147,8 @@ end
 local function replace(ctx, row, step)
   local first = step.drafts[1]
   if first and type(first.parent) == "string" then
-    return errors.invalid(first.path .. ".parent", "must be absent: the first node is a root")
+    return errors.invalid(session_drafts.path(first, ".parent"),
+      "must be absent: the first node is a root")
   end
   return start_anew(ctx, row)
 end
@@ -269,7 +272,7 @@ end
 ---@return moonbase.Node[]|nil
 ---@return moonbase.Error|nil err  `conflict`, `not_found`, `exists`, `invalid`, `serialization`
 function session_commit.append(ctx, handle, list, expected)
-  local drafts, err = session_nodes.prepare(ctx, list, "nodes")
+  local drafts, err = session_drafts.prepare(ctx, list, "nodes")
   if not drafts then return nil, err end
   return ctx:write(append, ctx, handle, drafts, expected)
 end

@@ -2,8 +2,8 @@
 --- its last node knows the sums over it.
 
 local blob_rows = require "moonbase.blob_rows"
+local blob_touches = require "moonbase.blob_touches"
 local errors = require "moonbase.errors"
-local session_manifest = require "moonbase.session_manifest"
 local session_rows = require "moonbase.session_rows"
 local session_text = require "moonbase.session_text"
 
@@ -42,16 +42,14 @@ local function sums_of(ctx, row, base)
     .. base.position - 1 .. " of segment " .. base.segment .. " is missing")
 end
 
--- Tells a collection of garbage that is going on that a checkpoint is wanted again.
+-- The checkpoint if it is still stored: no session may have named it for a while, so whoever
+-- collects blobs just now is told.
 local function want(ctx, ref)
-  local hashes, err = session_manifest.load(ctx, ref)
-  if not hashes then return nil, err end
-  hashes.manifest = ref
-  for _, hash in next, hashes do
-    local ok
-    ok, err = blob_rows.touch(ctx, hash)
-    if not ok then return nil, err end
-  end
+  local found, ok, err
+  found, err = blob_rows.has(ctx, ref)
+  if not found then return nil, err end
+  ok, err = blob_touches.add(ctx.engine, ref)
+  if not ok then return nil, err end
   return ref
 end
 

@@ -25,6 +25,7 @@ local session_rows = {}
 ---@field bearer_position? integer
 ---@field first_segment? integer      place of the first of the user's messages
 ---@field first_position? integer
+---@field graph? moonbase.SessionGraph  once needed
 
 local FIND = [[
   SELECT key, scope, id, revision, node_count, user_count, last_seq, tree, inherited,

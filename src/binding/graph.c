@@ -176,7 +176,7 @@ static bool check_bound(lua_State *L, const char *name, int64_t *value, mb_error
     if (lua_type(L, -1) != LUA_TNUMBER)
         mbL_misuse(L, 3, "options.%s: number expected, got %s", name, luaL_typename(L, -1));
     double number = (double)lua_tonumber(L, -1);
-    if (number >= 0 && floor(number) == number) {
+    if (number >= 0 && number <= (double)MBL_MAX_EXACT && floor(number) == number) {
         *value = number < (double)MB_LAST_POSITION ? (int64_t)number : MB_LAST_POSITION;
         return true;
     }

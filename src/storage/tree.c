@@ -97,21 +97,33 @@ bool mb_tree_locate(mb_tree *t, const char *id, size_t length, mb_place *place)
                           length < 512 ? (int)length : 512, id);
 }
 
-bool mb_tree_branch(mb_tree *t, mb_place place, int64_t *segment)
+// Gives the segment unless it has a node at that position.
+static bool check_free(mb_tree *t, int64_t segment, int64_t position, int64_t *branch)
+{
+    mb_reader *r = t->reader;
+    if (!mb_reader_use(r, ID))
+        return false;
+    mb_reader_bind(r, 1, segment);
+    mb_reader_bind(r, 2, position);
+    *branch = mb_reader_row(r) ? 0 : segment;
+    return mb_reader_good(r);
+}
+
+bool mb_tree_branch(mb_tree *t, mb_place place, int64_t *branch)
 {
     mb_segment own;
     if (place.segment != 0) {
         if (!mb_chain_segment(t->reader, place.segment, &own))
             return false;
-        *segment = own.id;
         if (own.owner == t->owner)
-            return true;
+            return check_free(t, own.id, place.position + 1, branch);
     }
+    *branch = 0;
     if (!mb_chain_segment(t->reader, t->first, &own))
         return false;
-    bool next = own.parent == place.segment && (own.parent == 0 || own.fork == place.position);
-    *segment = next ? t->first : 0;
-    return true;
+    if (own.parent != place.segment || own.fork != place.position)
+        return true;
+    return check_free(t, t->first, place.position + 1, branch);
 }
 
 bool mb_tree_inherited(mb_tree *t, int64_t position, mb_place *place)
