@@ -190,7 +190,7 @@ local function prepare(engine, options, now)
   local version, err = schema.inspect(engine)
   if not version then return nil, err end
   local ok
-  ok, err = engine:configure(options)
+  ok, err = engine:configure(options, version == 0)
   if not ok then return nil, err end
   return schema.migrate(engine, version, now)
 end

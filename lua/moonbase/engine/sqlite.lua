@@ -85,15 +85,16 @@ end
 --- Sets how the file is written. The journal mode is part of the file, so this
 --- comes after the version is known to be ours.
 ---@param options table  durability, journal, busy_timeout
+---@param fresh? boolean  the file has no schema yet
 ---@return true|nil, moonbase.Error?
-function Engine:configure(options)
+function Engine:configure(options, fresh)
   local script = "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
     .. "PRAGMA cell_size_check=ON; PRAGMA synchronous=" .. SYNCHRONOUS[options.durability] .. ";"
+  -- Space can then be given back bit by bit, for which appends were not measurably slower. Said
+  -- again later it would be a write, and wait for writers, at every open.
+  if fresh then script = script .. "PRAGMA auto_vacuum=INCREMENTAL;" end
   if not self.readonly and self.path ~= ":memory:" then
-    -- The first is heeded by a new file only: space can then be given back bit by bit, for which
-    -- appends were not measurably slower.
-    script = script .. "PRAGMA auto_vacuum=INCREMENTAL;"
-      .. "PRAGMA journal_mode=" .. JOURNAL[options.journal] .. ";"
+    script = script .. "PRAGMA journal_mode=" .. JOURNAL[options.journal] .. ";"
   end
   return patiently(self.connection, script, options.busy_timeout)
 end
