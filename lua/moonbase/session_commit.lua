@@ -3,6 +3,7 @@
 
 local check = require "moonbase.check"
 local errors = require "moonbase.errors"
+local gc_schedule = require "moonbase.gc_schedule"
 local job_queue = require "moonbase.job_queue"
 local lease_record = require "moonbase.lease_record"
 local session_checkpoint = require "moonbase.session_checkpoint"
@@ -246,7 +247,7 @@ end
 function session_commit.run(ctx, handle, plan)
   local step, err = prepare(ctx, plan)
   if not step then return nil, err end
-  return ctx:write(commit, ctx, handle, step)
+  return gc_schedule.commit(ctx, commit, ctx, handle, step)
 end
 
 local function append(ctx, handle, drafts, expected)
