@@ -1,5 +1,14 @@
 #include "storage/sqlite_error.h"
 
+// Two rows of one key are the caller's doing; that a row breaks another rule of
+// its table, the parts should have seen before.
+static mb_code constraint_code(int result)
+{
+    bool key = result == SQLITE_CONSTRAINT_UNIQUE || result == SQLITE_CONSTRAINT_PRIMARYKEY ||
+               result == SQLITE_CONSTRAINT_ROWID;
+    return key ? MB_EXISTS : MB_INTERNAL;
+}
+
 mb_code mb_sqlite_code(int result)
 {
     switch (result & 0xff) {
@@ -12,7 +21,7 @@ mb_code mb_sqlite_code(int result)
     case SQLITE_PROTOCOL: // lost the race to begin a transaction again and again
         return MB_BUSY;
     case SQLITE_CONSTRAINT:
-        return MB_EXISTS;
+        return constraint_code(result);
     case SQLITE_FULL:
         return MB_FULL;
     case SQLITE_READONLY:
