@@ -70,11 +70,10 @@ local function load_part(ctx, ref, part, hash)
   if err then return nil, err end
   if not bytes then return missing(ref, part) end
   local value, failure = core.decode(bytes)
-  if failure then
-    return errors.fail("corrupt", "checkpoint " .. ref .. ": its part '" .. part
-      .. "' cannot be read", { hash = ref })
-  end
-  return value
+  if failure == nil then return value end
+  if failure.code ~= "serialization" then return nil, failure end
+  return errors.fail("corrupt", "checkpoint " .. ref .. ": its part '" .. part
+    .. "' cannot be read", { hash = ref })
 end
 
 --- The parts of a checkpoint.

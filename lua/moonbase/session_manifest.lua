@@ -39,7 +39,8 @@ end
 ---@return moonbase.Manifest|nil
 ---@return moonbase.Error|nil err  `corrupt`
 function session_manifest.decode(bytes, ref)
-  local document = core.decode(bytes)
+  local document, err = core.decode(bytes)
+  if err and err.code ~= "serialization" then return nil, err end
   if type(document) ~= "table" then return damaged(ref, "its manifest cannot be read") end
   local hashes = {}
   for part, value in next, document do

@@ -51,8 +51,11 @@ static bool push_node(lua_State *L, reading *k)
     const char *body = mb_reader_text(&k->query.reader, 2, &length);
     if (body == NULL)
         return false;
-    if (!mbL_json_decode(L, k->vm, body, length, &err))
-        return unreadable(k, name, id_length, err.message);
+    if (!mbL_json_decode(L, k->vm, body, length, &err)) {
+        if (err.code == MB_SERIALIZATION)
+            return unreadable(k, name, id_length, err.message);
+        return mb_reader_fail(&k->query.reader, err.code, "%s", err.message);
+    }
     if (!lua_istable(L, -1))
         return unreadable(k, name, id_length, "its document is none");
     set_field(L, ID_KEY, id);
