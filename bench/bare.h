@@ -20,8 +20,10 @@ typedef struct bare_work {
 } bare_work;
 
 // The works of each table, ended by one without a name.
+extern const bare_work bare_blobs[];
 extern const bare_work bare_checkpoints[];
 extern const bare_work bare_events[];
+extern const bare_work bare_sessions[];
 extern const bare_work bare_threads[];
 extern const bare_work bare_vectors[];
 

@@ -14,6 +14,8 @@ local TABLES = {
   { name = "kv", on = { "lua54", "luajit" } },
   { name = "jobs", on = { "lua54", "luajit" } },
   { name = "flows", on = { "lua54", "luajit" } },
+  { name = "blobs", on = { "lua54" } },
+  { name = "sessions", on = { "lua54" } },
   { name = "vectors", on = { "lua54" } },
 }
 

@@ -33,10 +33,11 @@ local function add_names(value, list)
   for _, field in next, value do add_names(field, list) end
 end
 
--- Adds the hashes that a text names; false when it cannot be read.
+-- Adds the hashes that a text names; false when it is no document.
 local function add_names_of_text(text, list)
-  local value = core.decode(text)
-  if value == nil then return false end
+  local value, err = core.decode(text)
+  if err and err.code ~= "serialization" then return nil, err end
+  if err then return false end
   add_names(value, list)
   return true
 end
@@ -44,8 +45,10 @@ end
 -- Adds what a blob that is a document names.
 local function add_names_of_blob(self, hash, list)
   local bytes, err = blob_rows.get(self.ctx, hash)
-  if err then return nil, err end
-  if bytes and add_names_of_text(bytes, list) then return true end
+  if not bytes then return nil, err end
+  local ok
+  ok, err = add_names_of_text(bytes, list)
+  if ok ~= false then return ok, err end
   return blob_rows.damaged(hash, "it is a document that cannot be read")
 end
 
@@ -80,20 +83,26 @@ function Marks:add(hash, root)
   return stored, err
 end
 
+local function names_of_row(source, row)
+  if source.kind == "hash" then return { row.value } end
+  local list = {}
+  local ok, err = add_names_of_text(row.value, list)
+  if ok then return list end
+  if ok == nil then return nil, err end
+  return errors.fail("corrupt", ("a document in '%s' cannot be read (key %s)"):format(
+    source.table, tostring(row.key)))
+end
+
 -- A document may name what was never stored; a column that holds a hash may not.
 local function add_row(self, source, row)
-  local list, required = { row.value }, source.kind == "hash"
-  if not required then
-    list = {}
-    if not add_names_of_text(row.value, list) then
-      return errors.fail("corrupt", ("a document in '%s' cannot be read (key %s)"):format(
-        source.table, tostring(row.key)))
-    end
-  end
+  local list, err = names_of_row(source, row)
+  if not list then return nil, err end
   for _, hash in ipairs(list) do
-    local stored, err = self:add(hash, true)
-    if stored == nil then return nil, err end
-    if required and not stored then return blob_rows.damaged(hash, "it is not there") end
+    local stored, failure = self:add(hash, true)
+    if stored == nil then return nil, failure end
+    if not stored and source.kind == "hash" then
+      return blob_rows.damaged(hash, "'" .. source.table .. "' names it, and it is not there")
+    end
   end
   return true
 end
