@@ -102,32 +102,41 @@ local function bears_checkpoint(row, cursor)
     or cursor.bearer_position ~= row.bearer_position
 end
 
--- What a node hands down that stands on the cursor, if it lies in that segment.
-local function handed_down(row, cursor, draft, segment)
-  local position = cursor.position + 1
-  local made = {
-    id = draft.id, segment = segment, position = position, branch = segment, users = cursor.users,
-    first_segment = cursor.first_segment, first_position = cursor.first_position,
-    bearer_segment = cursor.bearer_segment, bearer_position = cursor.bearer_position,
-  }
+-- What the node that stands on the cursor hands down when it lies in that place.
+local function handed_down(row, cursor, draft, segment, position)
+  local users, first_segment, first_position = cursor.users, cursor.first_segment,
+    cursor.first_position
   if draft.user then
-    made.users = made.users + 1
-    if not made.first_segment then made.first_segment, made.first_position = segment, position end
+    users = users + 1
+    if not first_segment then first_segment, first_position = segment, position end
   end
   if bears_checkpoint(row, cursor) then
-    made.bearer_segment, made.bearer_position = segment, position
+    return users, first_segment, first_position, segment, position
   end
-  return made
+  return users, first_segment, first_position, cursor.bearer_segment, cursor.bearer_position
 end
 
--- Gives the cursor at the node, false when its place or its id is taken.
+local function move(cursor, id, segment, ...)
+  cursor.id, cursor.segment, cursor.branch = id, segment, segment
+  cursor.position = cursor.position + 1
+  cursor.users, cursor.first_segment, cursor.first_position, cursor.bearer_segment,
+    cursor.bearer_position = ...
+end
+
+-- Inserts a node into a segment and moves the cursor there; false when place or id are taken.
 local function insert(ctx, row, cursor, draft, segment)
-  local made = handed_down(row, cursor, draft, segment)
-  local changes, err = ctx.engine:run(INSERT, segment, made.position, row.scope, row.tree,
-    row.last_seq + 1, draft.user, made.users, made.first_segment, made.first_position,
-    made.bearer_segment, made.bearer_position, draft.id, draft.body)
+  local position = cursor.position + 1
+  local users, first_segment, first_position, bearer_segment, bearer_position =
+    handed_down(row, cursor, draft, segment, position)
+  local changes, err = ctx.engine:run(INSERT, segment, position, row.scope, row.tree,
+    row.last_seq + 1, draft.user, users, first_segment, first_position, bearer_segment,
+    bearer_position, draft.id, draft.body)
   if not changes then return blame_body(draft, err) end
-  return changes == 1 and made
+  if changes == 0 then return false end
+  draft.body.id, draft.body.parent = draft.id, cursor.id
+  move(cursor, draft.id, segment, users, first_segment, first_position, bearer_segment,
+    bearer_position)
+  return true
 end
 
 local function exists(draft)
@@ -148,16 +157,16 @@ end
 -- Inserts a node where it extends a segment, else into one that it opens. That of the leaf may be
 -- taken by now, or by tombstoned nodes.
 local function place(ctx, row, cursor, draft)
-  local made, segment, err
+  local ok, segment, err
   if cursor.branch then
-    made, err = insert(ctx, row, cursor, draft, cursor.branch)
-    if made ~= false then return made, err end
+    ok, err = insert(ctx, row, cursor, draft, cursor.branch)
+    if ok ~= false then return ok, err end
   end
   segment, err = chain.open(ctx.engine, -row.tree, cursor.segment, cursor.position)
   if not segment then return nil, err end
-  made, err = insert(ctx, row, cursor, draft, segment)
-  if made == false then return refused(ctx, row, draft) end
-  return made, err
+  ok, err = insert(ctx, row, cursor, draft, segment)
+  if ok == false then return refused(ctx, row, draft) end
+  return ok, err
 end
 
 -- A fork's own nodes may not have the id of one that it inherited.
@@ -184,17 +193,17 @@ end
 
 -- Adds one node; gives the cursor at it.
 local function add(ctx, row, cursor, draft)
-  local made
   local ok, err = check_inherited(ctx, row, draft)
   if ok then cursor, err = seek(ctx, row, cursor, draft) end
-  if ok and cursor then made, err = place(ctx, row, cursor, draft) end
-  if not made then return nil, err end
-  draft.body.id, draft.body.parent = draft.id, cursor.id
-  row.last_seq, row.node_count = row.last_seq + 1, row.node_count + 1
-  if bears_checkpoint(row, cursor) then ok, err = bear(ctx, row, made.segment, made.position) end
-  if ok and draft.user then ok, err = note_user(ctx, row, made, draft) end
+  if not ok or not cursor then return nil, err end
+  local bears = bears_checkpoint(row, cursor)
+  ok, err = place(ctx, row, cursor, draft)
   if not ok then return nil, err end
-  return made
+  row.last_seq, row.node_count = row.last_seq + 1, row.node_count + 1
+  if bears then ok, err = bear(ctx, row, cursor.segment, cursor.position) end
+  if ok and draft.user then ok, err = note_user(ctx, row, cursor, draft) end
+  if not ok then return nil, err end
+  return cursor
 end
 
 --- The id of the leaf, nil when there is none.
