@@ -53,6 +53,7 @@ build = {
     ["moonbase.delivery"] = "lua/moonbase/delivery.lua",
     ["moonbase.document"] = "lua/moonbase/document.lua",
     ["moonbase.engine.sqlite"] = "lua/moonbase/engine/sqlite.lua",
+    ["moonbase.embed.hash"] = "lua/moonbase/embed/hash.lua",
     ["moonbase.errors"] = "lua/moonbase/errors.lua",
     ["moonbase.event_consumer"] = "lua/moonbase/event_consumer.lua",
     ["moonbase.event_log"] = "lua/moonbase/event_log.lua",
