@@ -4,6 +4,7 @@ local core = require "moonbase.core"
 local check = require "moonbase.check"
 local connections = require "moonbase.connections"
 local Context = require "moonbase.context"
+local embed = require "moonbase.embed"
 local Engine = require "moonbase.engine.sqlite"
 local errors = require "moonbase.errors"
 local gc = require "moonbase.gc"
@@ -249,6 +250,9 @@ end
 ---@param t table
 ---@return table t
 moonbase.array = core.array
+
+--- Embedders for the option `embed`: `embed.hash{dim?}`, `embed.http{url, model, dim, ...}`.
+moonbase.embed = embed
 
 --- What an error object is made from; `errors.new(code, message)`.
 moonbase.errors = errors
