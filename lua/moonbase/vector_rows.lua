@@ -3,18 +3,14 @@
 
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
+local vector_set = require "moonbase.vector_set"
 
 local vector_rows = {}
 
 --- A collection as the present transaction or snapshot has it.
----@class moonbase.VectorSet
----@field key integer
+---@class moonbase.VectorRow : moonbase.VectorSet
 ---@field name string
----@field dim integer
----@field metric string   "cosine", "l2" or "dot"
----@field count integer
 ---@field serial integer  the number of the next vector
----@field stamp string    of the last change
 
 --- A vector to be written.
 ---@class moonbase.VectorItem
@@ -28,12 +24,8 @@ local COLUMNS = "key, name, dim, metric, count, serial, stamp, created_at, updat
 local FIND = "SELECT " .. COLUMNS .. [[ FROM vector_collections
   WHERE scope = $scope AND name = $name]]
 
--- A collection keeps its key's rows of all four tables apart from the others' by their range.
 local DROP = {
   "DELETE FROM vector_items WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
-  "DELETE FROM vector_floats WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
-  "DELETE FROM vector_blocks WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
-  "DELETE FROM vector_stamps WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
   "DELETE FROM vector_collections WHERE key = $key",
 }
 
@@ -43,10 +35,6 @@ local PUT_ITEM = [[
   ON CONFLICT (key >> 32, id) DO UPDATE SET metadata = excluded.metadata, text = excluded.text
   RETURNING key & 4294967295 AS serial, slot]]
 
-local PUT_VECTOR = [[
-  INSERT INTO vector_floats (key, vector) VALUES (($key << 32) + $serial, $vector(blob))
-  ON CONFLICT (key) DO UPDATE SET vector = excluded.vector]]
-
 local CHANGED = [[
   UPDATE vector_collections SET count = $count, serial = $serial, stamp = $stamp,
     updated_at = $now WHERE key = $key]]
@@ -55,7 +43,6 @@ local PLACE = [[
   SELECT key & 4294967295 AS serial, slot FROM vector_items WHERE key >> 32 = $key AND id = $id]]
 
 local DELETE_ITEM = "DELETE FROM vector_items WHERE key = ($key << 32) + $serial"
-local DELETE_VECTOR = "DELETE FROM vector_floats WHERE key = ($key << 32) + $serial"
 local MOVE = "UPDATE vector_items SET slot = $slot WHERE key = ($key << 32) + $serial"
 
 local GET = [[
@@ -72,19 +59,10 @@ local METADATA = [[
   SELECT key & 4294967295 AS serial, metadata AS "metadata(json)" FROM vector_items
   WHERE key BETWEEN ($key << 32) + $from AND ($key << 32) + 4294967295 ORDER BY key LIMIT 1000]]
 
-local BYTES = [[
-  SELECT coalesce(sum(length(data)), 0) FROM vector_blocks
-  WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295]]
-
---- Made anew for every change, in every process: what is kept in memory is known by it.
-local function new_stamp()
-  return core.uuid7()
-end
-
 --- The collection of a name; nil when there is none.
 ---@param ctx moonbase.Context
 ---@param name string
----@return moonbase.VectorSet|nil
+---@return moonbase.VectorRow|nil
 ---@return moonbase.Error|nil err
 function vector_rows.find(ctx, name)
   local scope, err = ctx:scope()
@@ -101,7 +79,7 @@ end
 --- is not it.
 ---@param ctx moonbase.Context
 ---@param shape { name: string, dim: integer, metric: string }
----@return moonbase.VectorSet|nil
+---@return moonbase.VectorRow|nil
 ---@return moonbase.Error|nil err  `not_found`
 function vector_rows.require(ctx, shape)
   local set, err = vector_rows.find(ctx, shape.name)
@@ -123,7 +101,7 @@ function vector_rows.create(ctx, shape)
     INSERT INTO vector_collections (scope, name, dim, metric, created_at, updated_at, stamp)
     VALUES ($scope, $name, $dim, $metric, $now, $now, $stamp)
     ON CONFLICT (scope, name) DO NOTHING]],
-    scope, shape.name, shape.dim, shape.metric, ctx:now(), new_stamp())
+    scope, shape.name, shape.dim, shape.metric, ctx:now(), vector_set.stamp())
   if not made then return nil, err end
   if made == 0 then
     return errors.fail("exists", ("there is a collection '%s' already"):format(shape.name))
@@ -144,14 +122,14 @@ function vector_rows.drop(ctx, name)
     local ok, failure = ctx.engine:run(sql, set.key)
     if not ok then return nil, failure end
   end
-  return true
+  return vector_set.drop(ctx.engine, set.key)
 end
 
 local function note_change(ctx, set)
   return ctx.engine:run(CHANGED, set.count, set.serial, set.stamp, ctx:now(), set.key)
 end
 
--- Writes the rows of one vector and notes where its codes belong.
+-- Writes the row of one vector and notes where it belongs: of two of one slot the last counts.
 local function put_item(ctx, set, item, changes)
   local engine = ctx.engine
   local row, err = engine:row(PUT_ITEM, set.key, set.serial, set.count, item.id, item.metadata,
@@ -159,18 +137,7 @@ local function put_item(ctx, set, item, changes)
   if not row then return nil, err end
   if row.slot == set.count then set.count, set.serial = set.count + 1, set.serial + 1 end
   changes[row.slot] = { row.serial, item.vector }
-  return engine:run(PUT_VECTOR, set.key, row.serial, item.vector)
-end
-
--- The changes by slot: neighbours lie in the same block, and of two of one slot the last counts.
-local function put_codes(ctx, set, changes)
-  local slots, serials, vectors = {}, {}, {}
-  for slot in pairs(changes) do slots[#slots + 1] = slot end
-  table.sort(slots)
-  for i, slot in ipairs(slots) do serials[i], vectors[i] = changes[slot][1], changes[slot][2] end
-  local ok, err = ctx.engine:vectors_put(set, slots, serials, vectors)
-  if not ok then return nil, err end
-  return #slots
+  return true
 end
 
 --- Writes vectors.
@@ -186,13 +153,13 @@ function vector_rows.put(ctx, shape, items)
     return errors.fail("full", "the collection has given out all its numbers")
   end
   local changes = {}
-  set.stamp = new_stamp()
+  set.stamp = vector_set.stamp()
   for _, item in ipairs(items) do
     local ok, failure = put_item(ctx, set, item, changes)
     if not ok then return nil, failure end
   end
   local count
-  count, err = put_codes(ctx, set, changes)
+  count, err = vector_set.put(ctx.engine, set, changes)
   if not count then return nil, err end
   local noted
   noted, err = note_change(ctx, set)
@@ -200,23 +167,13 @@ function vector_rows.put(ctx, shape, items)
   return count
 end
 
-local function delete_rows(ctx, set, serial)
-  for _, sql in ipairs { DELETE_ITEM, DELETE_VECTOR } do
-    local ok, err = ctx.engine:run(sql, set.key, serial)
-    if not ok then return nil, err end
-  end
-  return true
-end
-
--- The codes of the last vector take the place that is free now.
-local function close_gap(ctx, set, slot)
-  set.stamp = new_stamp()
-  set.count = set.count - 1
-  local moved, err = ctx.engine:vectors_remove(set, slot, set.count)
+-- The codes of the last vector take the place that is free then.
+local function remove_vector(ctx, set, place)
+  local moved, err = vector_set.remove(ctx.engine, set, place.serial, place.slot)
   if moved == nil then return nil, err end
   if not moved then return true end
   local count
-  count, err = ctx.engine:run(MOVE, slot, set.key, moved)
+  count, err = ctx.engine:run(MOVE, place.slot, set.key, moved)
   if count == 0 then
     return errors.fail("corrupt", ("vector %d of '%s' has no id"):format(moved, set.name))
   end
@@ -237,8 +194,8 @@ function vector_rows.delete(ctx, shape, id)
   if err then return nil, err end
   if not place then return false end
   local ok
-  ok, err = delete_rows(ctx, set, place.serial)
-  if ok then ok, err = close_gap(ctx, set, place.slot) end
+  ok, err = ctx.engine:run(DELETE_ITEM, set.key, place.serial)
+  if ok then ok, err = remove_vector(ctx, set, place) end
   if ok then ok, err = note_change(ctx, set) end
   if not ok then return nil, err end
   return true
@@ -333,10 +290,10 @@ function vector_rows.stats(ctx, shape)
   local set, err = vector_rows.require(ctx, shape)
   if not set then return nil, err end
   local bytes
-  bytes, err = ctx.engine:value(BYTES, set.key)
+  bytes, err = vector_set.bytes(ctx.engine, set)
   if not bytes then return nil, err end
   return { name = set.name, dim = set.dim, metric = set.metric, count = set.count,
-    bytes = bytes + 4 * set.dim * set.count, created_at = set.created_at,
+    bytes = bytes, created_at = set.created_at,
     updated_at = set.updated_at }
 end
 
