@@ -139,6 +139,7 @@ build = {
     ["moonbase.session_usage"] = "lua/moonbase/session_usage.lua",
     ["moonbase.sessions"] = "lua/moonbase/sessions.lua",
     ["moonbase.specs"] = "lua/moonbase/specs.lua",
+    ["moonbase.tables"] = "lua/moonbase/tables.lua",
     ["moonbase.thread_queue"] = "lua/moonbase/thread_queue.lua",
     ["moonbase.thread_record"] = "lua/moonbase/thread_record.lua",
     ["moonbase.thread_rows"] = "lua/moonbase/thread_rows.lua",

@@ -71,7 +71,7 @@ static bool is_forked_child(lua_State *L)
     return forked;
 }
 
-// core.open(path, {readonly, create, busy_timeout}): a connection, or nil and
+// core.open(path, {readonly, create, busy_timeout, raw}): a connection, or nil and
 // the error. Nothing is written to the file yet.
 static int core_open(lua_State *L)
 {
@@ -81,6 +81,7 @@ static int core_open(lua_State *L)
         .readonly = option_boolean(L, 2, "readonly", false),
         .create = option_boolean(L, 2, "create", true),
         .busy_timeout = option_milliseconds(L, 2, "busy_timeout", 5000),
+        .raw = option_boolean(L, 2, "raw", false),
     };
     mb_error err;
     handle *h = new_handle(L);

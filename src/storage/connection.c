@@ -134,6 +134,8 @@ mb_connection *mb_connection_open(const char *path, const mb_open_options *optio
         connection_free(c);
         return NULL;
     }
+    if (options->raw)
+        sqlite3_db_config(c->writer.cache.db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     c->readonly = sqlite3_db_readonly(c->writer.cache.db, "main") == 1;
     return c;
 }

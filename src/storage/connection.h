@@ -52,6 +52,7 @@ typedef struct mb_open_options {
     bool readonly;    // refuse writes at the file
     bool create;      // make the file if it is missing
     int busy_timeout; // ms to wait for another process's lock
+    bool raw;         // may write what virtual tables keep their content in
 } mb_open_options;
 
 // Opens a database file (":memory:": a private one without a file). Nothing is
