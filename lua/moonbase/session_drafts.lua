@@ -48,9 +48,11 @@ local function check_at(value)
   return check.time("at", value)
 end
 
--- The node's own fields, which are all but its place in the tree.
+-- The node's own fields, which are all but its place in the tree. The table is made with room for
+-- them and for id and parent, which come back once it is written.
 local function body_of(node, now)
-  local body, ok, err = {}
+  local body, ok, err = { kind = node.kind, at = now, role = node.role, content = node.content,
+    id = nil, parent = nil, caused_by = nil, frame = nil }
   for key, value in next, node do body[key] = value end
   body.id, body.parent = nil, nil
   if node.kind == nil then return errors.invalid("kind", "is missing") end
@@ -86,7 +88,8 @@ function session_drafts.prepare(ctx, list, name)
   for i = 1, check.array(name, list) do
     local node = list[i]
     if type(node) ~= "table" then check.type(name .. "[" .. i .. "]", node, "table") end
-    local draft = { name = name, number = i, given = node.id ~= nil, parent = node.parent }
+    local draft = { name = name, number = i, given = node.id ~= nil, parent = node.parent,
+      id = nil, body = nil, user = nil }
     local ok, err = fill(ctx, draft, node, now)
     if not ok then return blame_field(draft, err) end
     drafts[i] = draft
