@@ -14,7 +14,10 @@ local PLAIN = {
   flow_iterations = "loop_instance frame", flow_outputs = "loop step",
   flow_steps = "step agent status", flows = "status id mob flow", job_queues = "name",
   jobs = "state id owner token dedupe group_name error", kv = "ns key",
-  leases = "name token owner", messages = "id run", migrations = "name",
+  leases = "name token owner",
+  memories = "id namespace type source piece owner author tags entities mentions text",
+  memory_history = "id text", memory_labels = "label", memory_mentions = "name",
+  memory_vectors = "embedder stamp", messages = "id run", migrations = "name",
   pending = "id boundary granularity target_run", profiles = "id",
   runs = "id thread agent status parent", scopes = "name", sequences = "name",
   session_checkpoints = "ref", -- only heads keep checkpoints

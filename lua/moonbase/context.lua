@@ -14,6 +14,7 @@ local errors = require "moonbase.errors"
 ---@field compress string              the option of that name
 ---@field gc_every? integer            commits between two collections of garbage
 ---@field on_event? fun(kind: string, info: table)
+---@field embedder? moonbase.Embedder  the one that the handle was opened with
 local Context = {}
 Context.__index = Context
 
@@ -21,7 +22,7 @@ Context.__index = Context
 local NO_SCOPE = 0
 
 local FIELDS = { "engine", "scope_name", "clock", "make_id", "readonly", "compress", "gc_every",
-  "on_event" }
+  "on_event", "embedder" }
 
 ---@param fields table  engine, scope_name, and the others where they are not the default
 ---@return moonbase.Context
@@ -35,6 +36,7 @@ function Context.new(fields)
     compress = fields.compress or "balanced",
     gc_every = fields.gc_every,
     on_event = fields.on_event,
+    embedder = fields.embedder,
     scope_id = fields.scope_name == "default" and 1 or nil,
   }, Context)
 end

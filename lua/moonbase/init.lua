@@ -6,6 +6,7 @@ local connections = require "moonbase.connections"
 local Context = require "moonbase.context"
 local embed = require "moonbase.embed"
 local Engine = require "moonbase.engine.sqlite"
+local embed = require "moonbase.embed"
 local errors = require "moonbase.errors"
 local gc = require "moonbase.gc"
 local schema = require "moonbase.schema"
@@ -40,6 +41,7 @@ end
 ---@field specs moonbase.Specs
 ---@field profiles moonbase.Profiles
 ---@field vectors moonbase.Vectors
+---@field memory moonbase.MemoryPart
 ---@field context moonbase.Context
 local Store = {}
 
@@ -58,6 +60,7 @@ local PARTS = {
   specs = "moonbase.specs",
   profiles = "moonbase.profiles",
   vectors = "moonbase.vectors",
+  memory = "moonbase.memory",
 }
 
 local function store_index(self, key)
@@ -234,6 +237,7 @@ function moonbase.open(path, options)
   if ok and options.gc and options.gc.every_commits then
     ok, err = check.positive("gc.every_commits", options.gc.every_commits)
   end
+  if ok and options.embed then ok, err = embed.check("embed", options.embed) end
   if not ok then return nil, err end
   local clock = options.clock or core.now
   local engine, failure, key = acquire(path, options, clock())
@@ -242,6 +246,7 @@ function moonbase.open(path, options)
     engine = engine, scope_name = options.scope, clock = options.clock,
     make_id = options.new_id, readonly = options.readonly, compress = options.compress,
     gc_every = options.gc and options.gc.every_commits, on_event = options.on_event,
+    embedder = options.embed,
   }
   return new_store({ engine = engine, key = key, path = engine.path }, context)
 end

@@ -67,6 +67,16 @@ function vector_set.put(engine, set, changes)
   return #slots
 end
 
+--- Removes the numbers of a vector whose slot another one takes.
+---@param engine moonbase.Engine
+---@param set moonbase.VectorSet
+---@param serial integer
+---@return integer|nil
+---@return moonbase.Error|nil err
+function vector_set.forget(engine, set, serial)
+  return engine:run(DELETE, set.key, serial)
+end
+
 --- Removes a vector. The codes of the last one take its place; the set has a new stamp and count
 --- then, which its owner writes down.
 ---@param engine moonbase.Engine
@@ -76,7 +86,7 @@ end
 ---@return integer|false|nil moved  the serial of the vector that has the slot now, if any
 ---@return moonbase.Error|nil err
 function vector_set.remove(engine, set, serial, slot)
-  local ok, err = engine:run(DELETE, set.key, serial)
+  local ok, err = vector_set.forget(engine, set, serial)
   if not ok then return nil, err end
   set.stamp, set.count = vector_set.stamp(), set.count - 1
   return engine:vectors_remove(set, slot, set.count)

@@ -1,0 +1,106 @@
+--- Labels: what texts in memory are listed and selected by, each with its texts in order of time.
+-- A label is a letter and a name (n namespace, t type, g tag, s source), or the empty text, which
+-- all have. A text bears the labels of its namespace and of all above it.
+
+local memory_labels = {}
+
+local ADD = [[
+  INSERT INTO memory_labels (scope, label, at, serial) VALUES ($scope, $label, $at, $serial)]]
+
+local REMOVE = [[
+  DELETE FROM memory_labels
+  WHERE scope = $scope AND label = $label AND at = $at AND serial = $serial]]
+
+local ADD_MENTION = [[
+  INSERT INTO memory_mentions (scope, name, serial) VALUES ($scope, $name, $serial)]]
+
+local REMOVE_MENTION = [[
+  DELETE FROM memory_mentions WHERE scope = $scope AND name = $name AND serial = $serial]]
+
+local MENTIONING = [[
+  SELECT serial FROM memory_mentions WHERE scope = $scope AND name = $name
+  ORDER BY serial DESC LIMIT $limit]]
+
+--- The label of all texts in a namespace or below it. One that ends in "/" stands for those below
+--- alone, which `below` tells.
+---@param namespace string
+---@return string label
+---@return boolean below
+function memory_labels.of_namespace(namespace)
+  if namespace:sub(-1) ~= "/" then return "n" .. namespace, false end
+  return "n" .. namespace:sub(1, -2), true
+end
+
+--- The labels of a text, each once.
+---@param record table  namespace, type, source, tags
+---@return string[]
+function memory_labels.of(record)
+  local labels, seen = { "", "n" .. record.namespace }, {}
+  for position in record.namespace:gmatch("()/") do
+    labels[#labels + 1] = "n" .. record.namespace:sub(1, position - 1)
+  end
+  if record.type then labels[#labels + 1] = "t" .. record.type end
+  if record.source then labels[#labels + 1] = "s" .. record.source end
+  for _, tag in ipairs(record.tags or {}) do
+    if not seen[tag] then labels[#labels + 1] = "g" .. tag end
+    seen[tag] = true
+  end
+  return labels
+end
+
+local function for_each(engine, sql, scope, list, ...)
+  for i = 1, #list do
+    local ok, err = engine:run(sql, scope, list[i], ...)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+--- Writes what a text is found by. Inside a write.
+---@param engine moonbase.Engine
+---@param scope integer
+---@param record table  serial, at, mentions, and what labels are made of
+---@param shelved boolean  nothing that searches look up
+---@return true|nil
+---@return moonbase.Error|nil err
+function memory_labels.add(engine, scope, record, shelved)
+  local ok, err = for_each(engine, ADD, scope, memory_labels.of(record), record.at, record.serial)
+  if not ok or shelved then return ok, err end
+  return for_each(engine, ADD_MENTION, scope, record.mentions or {}, record.serial)
+end
+
+--- Removes the mentions of a text. Inside a write.
+---@param engine moonbase.Engine
+---@param scope integer
+---@param record table  serial, mentions
+---@return true|nil
+---@return moonbase.Error|nil err
+function memory_labels.remove_mentions(engine, scope, record)
+  return for_each(engine, REMOVE_MENTION, scope, record.mentions or {}, record.serial)
+end
+
+--- Removes what a text is found by. Inside a write.
+---@param engine moonbase.Engine
+---@param scope integer
+---@param record table  as it was added
+---@return true|nil
+---@return moonbase.Error|nil err
+function memory_labels.remove(engine, scope, record)
+  local ok, err = for_each(engine, REMOVE, scope, memory_labels.of(record), record.at,
+    record.serial)
+  if not ok then return nil, err end
+  return memory_labels.remove_mentions(engine, scope, record)
+end
+
+--- The texts that mention a name, the newest numbers first.
+---@param engine moonbase.Engine
+---@param scope integer
+---@param name string  as entities.normalise gives it
+---@param limit integer
+---@return integer[]|nil serials
+---@return moonbase.Error|nil err
+function memory_labels.mentioning(engine, scope, name, limit)
+  return engine:values(MENTIONING, scope, name, limit)
+end
+
+return memory_labels

@@ -1,0 +1,380 @@
+--- The rows of memory: a text with everything that it is found by, written and removed as one. What
+-- memory itself, ingesting, searching and the parts that remember in their own commit share.
+-- Functions that change something run inside a write.
+
+local errors = require "moonbase.errors"
+local expiry = require "moonbase.expiry"
+local memory_labels = require "moonbase.memory_labels"
+local memory_vectors = require "moonbase.memory_vectors"
+
+local has_words, text_index = pcall(require, "moonbase.text_index")
+if not has_words then
+  local function nothing() return true end
+  text_index = { put = nothing, remove = nothing }
+end
+
+local memory_rows = {}
+
+--- How many earlier texts of one record are kept.
+local HISTORY = 100
+
+local LAST_SERIAL = 4294967295
+
+--- What is to be written; memory_record makes them.
+---@class moonbase.MemoryDraft
+---@field id string
+---@field text string
+---@field namespace string
+---@field at integer
+---@field type? string
+---@field tags? string[]
+---@field metadata? table
+---@field source? string
+---@field importance? number
+---@field ttl? integer
+---@field expires_at? integer
+---@field vector? string       little-endian float32; nil: the one that its text has stays
+---@field shelved? boolean     no search finds it; it has no vector then
+---@field vector_given? boolean  by the caller, not made from the text
+---@field entities? string[]   as given by the caller
+---@field mentions? string[]   names in their normal form, each once
+---@field version? string|number  of the source
+---@field piece? string        what tells it from the other pieces of its source
+---@field position? integer    among the pieces of its source
+---@field owner? string
+---@field author? string
+
+--- A row as it is read: a draft's fields, and these.
+---@class moonbase.MemoryRow : moonbase.MemoryDraft
+---@field serial integer
+---@field created_at integer
+---@field updated_at integer
+---@field vector_set? integer  nil: searches do not find it
+---@field slot? integer
+
+local SELECT = [[
+  SELECT m.key & 4294967295 AS serial, m.id, m.namespace, m.type, m.source, m.at, m.importance,
+    m.ttl, m.expires_at, m.created_at, m.updated_at, m.vector_set, m.slot,
+    m.vector_given AS "vector_given(boolean)", m.version, m.piece, m.position, m.owner, m.author,
+    m.tags AS "tags(json)", m.entities AS "entities(json)", m.mentions AS "mentions(json)",
+    m.metadata AS "metadata(json)", m.text,
+    CASE WHEN m.vector_given THEN (SELECT f.vector FROM vector_floats f
+      WHERE f.key = (m.vector_set << 32) + (m.key & 4294967295)) END AS vector
+  FROM memories m]]
+
+--- "SELECT columns FROM memories m", for statements that go on from there.
+memory_rows.SELECT = SELECT
+
+local BY_ID = SELECT .. " WHERE m.key >> 32 = $scope AND m.id = $id"
+
+local BY_SERIAL = SELECT .. " WHERE m.key = ($scope << 32) + $serial"
+
+local PIECES = SELECT .. [[
+  WHERE m.key >> 32 = $scope AND m.source = $source AND m.position IS NOT NULL
+  ORDER BY m.version, m.position]]
+
+local NEIGHBOURS = SELECT .. [[
+  WHERE m.key >> 32 = $scope AND m.source = $source AND m.version IS $version
+    AND m.position BETWEEN $from AND $to
+  ORDER BY m.position]]
+
+-- The unique index of ids lets it take the place of the text before it, under another number too.
+local PUT = [[
+  INSERT OR REPLACE INTO memories (key, id, namespace, type, source, at, importance, ttl,
+    expires_at, created_at, updated_at, vector_set, slot, vector_given, version, piece, position,
+    owner, author, tags, entities, mentions, metadata, text)
+  VALUES (($scope << 32) + $serial, $id, $namespace, $type, $source, $at, $importance, $ttl,
+    $expires_at, $created_at, $updated_at, $vector_set, $slot, $vector_given, $version, $piece,
+    $position, $owner, $author, $tags(json), $entities(json), $mentions(json), $metadata(json),
+    $text)]]
+
+local NEXT_SERIAL = [[
+  INSERT INTO memory_spaces (scope, serial, count) VALUES ($scope, 1, $grown)
+  ON CONFLICT (scope) DO UPDATE SET serial = serial + 1, count = count + excluded.count
+  RETURNING serial]]
+
+local SHRINK = "UPDATE memory_spaces SET count = count - 1 WHERE scope = $scope"
+
+local DELETE = "DELETE FROM memories WHERE key = ($scope << 32) + $serial"
+
+local SHELVE = [[
+  UPDATE memories SET vector_set = NULL, slot = NULL, vector_given = 0
+  WHERE key = ($scope << 32) + $serial]]
+
+local KEEP_TEXT = [[
+  INSERT INTO memory_history (scope, id, at, updated_at, replaced_at, text)
+  VALUES ($scope, $id, $at, $updated_at, $replaced_at, $text)]]
+
+local FORGET_OLDEST = [[
+  DELETE FROM memory_history WHERE key IN (SELECT key FROM memory_history
+    WHERE scope = $scope AND id = $id ORDER BY key DESC LIMIT -1 OFFSET $kept)]]
+
+local FORGET_HISTORY = "DELETE FROM memory_history WHERE scope = $scope AND id = $id"
+
+local EXPIRED = [[
+  SELECT key & 4294967295 FROM memories WHERE key >> 32 = $scope AND expires_at <= $now
+  ORDER BY expires_at LIMIT $limit]]
+
+-- Where the words of a scope are.
+local function words_of(scope)
+  return { key = scope }
+end
+
+--- The row of an id, expired or not; nil when there is none.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param id string
+---@return moonbase.MemoryRow|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.find(ctx, scope, id)
+  return ctx.engine:row(BY_ID, scope, id)
+end
+
+--- The row of an id that has not expired; nil when there is none.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param id string
+---@return moonbase.MemoryRow|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.live(ctx, scope, id)
+  local row, err = ctx.engine:row(BY_ID, scope, id)
+  if not row then return nil, err end
+  if expiry.reached(row.expires_at, ctx:now()) then return nil end
+  return row
+end
+
+--- The rows of texts, in the order of their numbers as given; those that are gone or expired are
+--- left out.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param serials integer[]
+---@return moonbase.MemoryRow[]|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.by_serials(ctx, scope, serials)
+  local rows, now = {}, ctx:now()
+  for i = 1, #serials do
+    local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
+    if err then return nil, err end
+    if row and not expiry.reached(row.expires_at, now) then rows[#rows + 1] = row end
+  end
+  return rows
+end
+
+--- The pieces of a source, of all its versions, each in order.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param source string
+---@return moonbase.MemoryRow[]|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.pieces(ctx, scope, source)
+  return ctx.engine:rows(PIECES, scope, source)
+end
+
+--- The pieces around one of a source, and itself, in order; expired ones too.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param row moonbase.MemoryRow  with a source and a position
+---@param before integer  how many
+---@param after integer
+---@return moonbase.MemoryRow[]|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.neighbours(ctx, scope, row, before, after)
+  return ctx.engine:rows(NEIGHBOURS, scope, row.source, row.version, row.position - before,
+    row.position + after)
+end
+
+--- The numbers of texts that have expired and are still there, the first to expire first.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param limit integer
+---@return integer[]|nil serials
+---@return moonbase.Error|nil err
+function memory_rows.expired(ctx, scope, limit)
+  return ctx.engine:values(EXPIRED, scope, ctx:now(), limit)
+end
+
+--- The numbers of the texts that mention a name, the newest first.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param name string  in its normal form
+---@param limit integer
+---@return integer[]|nil serials
+---@return moonbase.Error|nil err
+function memory_rows.mentioning(ctx, scope, name, limit)
+  return memory_labels.mentioning(ctx.engine, scope, name, limit)
+end
+
+local function next_serial(ctx, scope, grown)
+  local serial, err = ctx.engine:value(NEXT_SERIAL, scope, grown)
+  if not serial then return nil, err end
+  if serial > LAST_SERIAL then
+    return errors.fail("full", "memory has given out all its numbers")
+  end
+  return serial
+end
+
+-- What is left of the text that another one replaces: the earlier texts of one that has expired go
+-- with it.
+local function remember_text(ctx, scope, old, now)
+  if expiry.reached(old.expires_at, now) then
+    return ctx.engine:run(FORGET_HISTORY, scope, old.id)
+  end
+  local ok, err = ctx.engine:run(KEEP_TEXT, scope, old.id, old.at, old.updated_at, now, old.text)
+  if not ok then return nil, err end
+  return ctx.engine:run(FORGET_OLDEST, scope, old.id, HISTORY)
+end
+
+-- Takes a text out of the index of words.
+local function remove_words(ctx, scope, row)
+  if not row.vector_set then return true end
+  return text_index.remove(ctx.engine, words_of(scope), row.serial, row.text)
+end
+
+-- Whether searches find a draft's words where those of the row before it are.
+local function words_stay(draft, old)
+  return old.text == draft.text and (old.vector_set == nil) == (draft.shelved or false)
+end
+
+-- Makes room for a draft: gives the number that it gets, which is the old one where its words stay.
+local function make_room(ctx, scope, draft, old, now)
+  if not old then return next_serial(ctx, scope, 1) end
+  local ok, err = memory_labels.remove(ctx.engine, scope, old)
+  if ok and (old.text ~= draft.text or expiry.reached(old.expires_at, now)) then
+    ok, err = remember_text(ctx, scope, old, now)
+  end
+  if ok and words_stay(draft, old) then return old.serial end
+  if ok then ok, err = remove_words(ctx, scope, old) end
+  if not ok then return nil, err end
+  return next_serial(ctx, scope, 0)
+end
+
+-- The row that a draft becomes.
+local function row_of(draft, old, now)
+  local row = { created_at = now, updated_at = now, vector_given = draft.vector_given or false }
+  for name, value in pairs(draft) do row[name] = value end
+  row.vector_set, row.slot = nil, nil
+  if old and not expiry.reached(old.expires_at, now) then row.created_at = old.created_at end
+  return row
+end
+
+local function insert(ctx, scope, row)
+  return ctx.engine:run(PUT, scope, row.serial, row.id, row.namespace, row.type, row.source, row.at,
+    row.importance, row.ttl, row.expires_at, row.created_at, row.updated_at, row.vector_set,
+    row.slot, row.vector_given, row.version, row.piece, row.position, row.owner, row.author,
+    row.tags, row.entities, row.mentions, row.metadata, row.text)
+end
+
+-- Writes the text where searches find it, unless it is there already.
+local function add_words(ctx, scope, row, old)
+  if not row.vector_set or (old and old.serial == row.serial) then return true end
+  return text_index.put(ctx.engine, words_of(scope), row.serial, row.text)
+end
+
+-- Gives a row the place of its vector.
+local function place_vector(batch, row, draft, old)
+  local err
+  if draft.shelved then return batch:remove(old) end
+  if draft.vector then
+    row.vector_set, err = batch:add(row.serial, draft.vector, old)
+    row.slot = err
+    return row.vector_set, err
+  end
+  row.vector_set, row.slot = old.vector_set, old.slot
+  return true
+end
+
+local function put(ctx, scope, batch, draft)
+  local now = ctx:now()
+  local old, err = memory_rows.find(ctx, scope, draft.id)
+  if err then return nil, err end
+  local row, ok = row_of(draft, old, now), nil
+  row.serial, err = make_room(ctx, scope, draft, old, now)
+  if not row.serial then return nil, err end
+  ok, err = place_vector(batch, row, draft, old)
+  if ok then ok, err = insert(ctx, scope, row) end
+  if ok then ok, err = memory_labels.add(ctx.engine, scope, row, draft.shelved) end
+  if ok then ok, err = add_words(ctx, scope, row, old) end
+  if not ok then return nil, err end
+  return row
+end
+
+--- Writes texts. One of an id that is there replaces it whole.
+---@param ctx moonbase.Context
+---@param drafts moonbase.MemoryDraft[]  with vectors; one without leaves the vector that its text has
+---@return moonbase.MemoryRow[]|nil rows  in the same order
+---@return moonbase.Error|nil err  `serialization`, `full`, `corrupt`
+function memory_rows.put(ctx, drafts)
+  local scope, err = ctx:write_scope()
+  if not scope then return nil, err end
+  local rows, batch = {}, memory_vectors.batch(ctx, scope)
+  for i, draft in ipairs(drafts) do
+    rows[i], err = put(ctx, scope, batch, draft)
+    if not rows[i] then return nil, err end
+  end
+  local ok
+  ok, err = batch:write()
+  if not ok then return nil, err end
+  return rows
+end
+
+-- Takes a text out of everything that searches read.
+local function remove_from_searches(ctx, scope, row)
+  if not row.vector_set then return true end
+  local ok, err = remove_words(ctx, scope, row)
+  if not ok then return nil, err end
+  return memory_vectors.remove(ctx, scope, row)
+end
+
+--- Keeps a text, but where no search finds it: a newer version of its source answers.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param row moonbase.MemoryRow
+---@return true|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.shelve(ctx, scope, row)
+  local ok, err = remove_from_searches(ctx, scope, row)
+  if ok then ok, err = memory_labels.remove_mentions(ctx.engine, scope, row) end
+  if ok then ok, err = ctx.engine:run(SHELVE, scope, row.serial) end
+  if not ok then return nil, err end
+  row.vector_set, row.slot = nil, nil
+  return true
+end
+
+--- Removes a text, its earlier texts and everything made of it.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param row moonbase.MemoryRow  as it is now
+---@return true|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.forget(ctx, scope, row)
+  local engine = ctx.engine
+  local ok, err = remove_from_searches(ctx, scope, row)
+  if ok then ok, err = memory_labels.remove(engine, scope, row) end
+  if ok then ok, err = engine:run(FORGET_HISTORY, scope, row.id) end
+  if ok then ok, err = engine:run(DELETE, scope, row.serial) end
+  if ok then ok, err = engine:run(SHRINK, scope) end
+  if not ok then return nil, err end
+  return true
+end
+
+--- Forgets texts by their numbers; those that are gone do not count.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param serials integer[]
+---@return integer|nil count
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.forget_all(ctx, scope, serials)
+  local count = 0
+  for i = 1, #serials do
+    local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
+    if err then return nil, err end
+    if row then
+      local ok, failure = memory_rows.forget(ctx, scope, row)
+      if not ok then return nil, failure end
+      count = count + 1
+    end
+  end
+  return count
+end
+
+return memory_rows
