@@ -4,6 +4,7 @@
 
 #include "binding/chain.h"
 #include "binding/connection.h"
+#include "binding/copy.h"
 #include "binding/errors.h"
 #include "binding/found.h"
 #include "binding/graph.h"
@@ -47,6 +48,7 @@ int luaopen_moonbase_core(lua_State *L)
     mbL_open_connection(L, 1);
     mbL_open_transaction(L, 1);
     mbL_open_hash(L, 1);
+    mbL_open_copy(L, 1);
     mbL_open_found(L, 1);
     mbL_open_graph(L, 1);
     lua_newtable(L);
@@ -55,6 +57,7 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_json_functions);
     add(L, 2, 1, mbL_kernel_functions);
     add(L, 2, 1, mbL_hash_functions);
+    add(L, 2, 1, mbL_copy_functions);
     add(L, 2, 1, mbL_connection_functions);
     add(L, 2, 1, mbL_transaction_functions);
     add(L, 2, 1, mbL_vector_functions);
