@@ -71,6 +71,12 @@ static bool is_forked_child(lua_State *L)
     return forked;
 }
 
+void mbL_before_open(lua_State *L)
+{
+    if (is_forked_child(L))
+        mb_forget_inherited();
+}
+
 // core.open(path, {readonly, create, busy_timeout, raw}): a connection, or nil and
 // the error. Nothing is written to the file yet.
 static int core_open(lua_State *L)
@@ -85,8 +91,7 @@ static int core_open(lua_State *L)
     };
     mb_error err;
     handle *h = new_handle(L);
-    if (is_forked_child(L))
-        mb_forget_inherited();
+    mbL_before_open(L);
     h->connection = mb_connection_open(path, &options, &err);
     return h->connection ? 1 : mbL_fail(L, &err);
 }
@@ -282,7 +287,19 @@ static int connection_in_transaction(lua_State *L)
     return 1;
 }
 
+// Whether the file that the connection is on does not bear its name any more.
+static int connection_moved(lua_State *L)
+{
+    mb_connection *c = mbL_check_connection(L);
+    mb_error err;
+    if (!mbL_connection_check(L, c, &err))
+        return mbL_fail(L, &err);
+    lua_pushboolean(L, mb_connection_moved(c));
+    return 1;
+}
+
 static const luaL_Reg methods[] = {
+    { "moved", connection_moved },
     { "share", connection_share },
     { "close", connection_close },
     { "run", mbL_call_run },

@@ -18,6 +18,10 @@ mb_connection *mbL_check_connection(lua_State *L);
 // another call on the same connection; then it is refused (MB_BUSY).
 bool mbL_connection_check(lua_State *L, mb_connection *connection, mb_error *err);
 
+// To be called before a file is opened: a process that a fork made must not count on locks that
+// its parent has.
+void mbL_before_open(lua_State *L);
+
 // Creates the metatable; 'vm' is the stack index of the VM's state.
 void mbL_open_connection(lua_State *L, int vm);
 

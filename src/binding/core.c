@@ -6,11 +6,13 @@
 #include "binding/connection.h"
 #include "binding/copy.h"
 #include "binding/errors.h"
+#include "binding/files.h"
 #include "binding/found.h"
 #include "binding/graph.h"
 #include "binding/hash.h"
 #include "binding/json.h"
 #include "binding/kernels.h"
+#include "binding/salvage.h"
 #include "binding/transaction.h"
 #include "binding/vectors.h"
 #include "binding/vm.h"
@@ -51,6 +53,7 @@ int luaopen_moonbase_core(lua_State *L)
     mbL_open_copy(L, 1);
     mbL_open_found(L, 1);
     mbL_open_graph(L, 1);
+    mbL_open_salvage(L, 1);
     lua_newtable(L);
     add(L, 2, 1, own_functions);
     add(L, 2, 1, mbL_error_functions);
@@ -63,6 +66,8 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_vector_functions);
     add(L, 2, 1, mbL_chain_functions);
     add(L, 2, 1, mbL_graph_functions);
+    add(L, 2, 1, mbL_file_functions);
+    add(L, 2, 1, mbL_salvage_functions);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, 2, "null");
     return 1;

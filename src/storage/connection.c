@@ -263,6 +263,13 @@ mb_statement *mb_connection_prepare(mb_connection *c, const void *user, const ch
     return NULL;
 }
 
+bool mb_connection_moved(const mb_connection *c)
+{
+    int moved = 0;
+    sqlite3_file_control(c->writer.cache.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0;
+}
+
 bool mb_connection_exec(mb_connection *c, const void *user, const char *script, mb_error *err)
 {
     sqlite3 *db = c->writer.cache.db;

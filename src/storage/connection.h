@@ -98,6 +98,9 @@ mb_link *mb_connection_link(mb_connection *connection, const void *user, mb_erro
 // statement wrote that was not run to its end is checked and committed only now.
 int mb_connection_done(mb_link *link);
 
+// Whether the file was renamed, replaced or removed since it was opened.
+bool mb_connection_moved(const mb_connection *connection);
+
 // Runs a script of several statements without parameters on the writing handle,
 // throwing rows away. MB_BUSY while a transaction of somebody else is open.
 bool mb_connection_exec(mb_connection *connection, const void *user, const char *script,
