@@ -8,8 +8,10 @@
 #include "binding/transaction.h"
 #include "binding/types.h"
 #include "binding/vectors.h"
+#include "binding/writes.h"
 #include "storage/inherited.h"
 #include "storage/path.h"
+#include "storage/timeout.h"
 #include "storage/transaction.h"
 
 static const char CONNECTION_TYPE[] = "moonbase.connection";
@@ -114,7 +116,8 @@ static bool maybe_finalizing(lua_State *L)
     return lua_gc(L, LUA_GCISRUNNING, 0) != 1;
 }
 
-bool mbL_connection_check(lua_State *L, mb_connection *c, mb_error *err)
+// The same whatever the caller may have to be told.
+static bool may_be_used(lua_State *L, mb_connection *c, mb_error *err)
 {
     if (!mb_connection_owned(c, err))
         return false;
@@ -124,6 +127,12 @@ bool mbL_connection_check(lua_State *L, mb_connection *c, mb_error *err)
     }
     mb_connection_tidy(c);
     return true;
+}
+
+bool mbL_connection_check(lua_State *L, mb_connection *c, mb_error *err)
+{
+    return may_be_used(L, c, err) &&
+           (MB_LIKELY(c->timeout_count == 0) || !mb_timed_out(c, L, err));
 }
 
 static int connection_share(lua_State *L)
@@ -150,7 +159,7 @@ static int connection_close(lua_State *L)
 {
     handle *h = luaL_checkudata(L, 1, CONNECTION_TYPE);
     mb_error err;
-    bool own = h->connection == NULL || mbL_connection_check(L, h->connection, &err);
+    bool own = h->connection == NULL || may_be_used(L, h->connection, &err);
     if (own || err.code == MB_FORKED)
         let_go(h);
     if (!own)
@@ -261,7 +270,7 @@ static int connection_read_end(lua_State *L)
     mb_connection *c = mbL_check_connection(L);
     lua_Integer which = luaL_checkinteger(L, 2);
     mb_error err;
-    if (!mbL_connection_check(L, c, &err))
+    if (!may_be_used(L, c, &err))
         return mbL_fail(L, &err);
     mb_snapshot_close(which == 0 ? NULL : which == 1 ? &c->writer : &c->reader);
     return 0;
@@ -281,7 +290,7 @@ static int connection_in_transaction(lua_State *L)
 {
     mb_connection *c = mbL_check_connection(L);
     mb_error err;
-    if (!mbL_connection_check(L, c, &err))
+    if (!may_be_used(L, c, &err))
         return mbL_fail(L, &err);
     lua_pushboolean(L, c->depth > 0 && c->owner == L);
     return 1;
@@ -314,6 +323,9 @@ static const luaL_Reg methods[] = {
     { "read_end", connection_read_end },
     { "begin", connection_begin },
     { "in_transaction", connection_in_transaction },
+    { "watch", mbL_writes_watch },
+    { "record", mbL_writes_record },
+    { "written", mbL_writes_written },
     { "vectors_put", mbL_vectors_put },
     { "vectors_remove", mbL_vectors_remove },
     { "vectors_search", mbL_vectors_search },

@@ -15,7 +15,8 @@ mb_connection *mbL_check_connection(lua_State *L);
 
 // Where every call from Lua begins: true when the connection may be used by this
 // process, else fills 'err' (MB_FORKED). A finalizer may come in the middle of
-// another call on the same connection; then it is refused (MB_BUSY).
+// another call on the same connection; then it is refused (MB_BUSY). A caller whose
+// transaction was rolled back by somebody else is told so (MB_TIMEOUT).
 bool mbL_connection_check(lua_State *L, mb_connection *connection, mb_error *err);
 
 // To be called before a file is opened: a process that a fork made must not count on locks that

@@ -9,6 +9,7 @@
 #include "storage/sqlite_error.h"
 #include "storage/transaction.h"
 #include "storage/vector_cache.h"
+#include "storage/write_set.h"
 
 // A database file may come from anywhere. What its schema could smuggle in
 // (triggers, views, functions called by them) is switched off, and the parser
@@ -93,6 +94,8 @@ static void connection_free(mb_connection *c)
 {
     mb_vector_cache_free(c);
     mb_process_forget(&c->opener);
+    mb_write_set_free(c->writes);
+    sqlite3_free(c->timeouts);
     sqlite3_free(c->levels);
     sqlite3_free(c->path);
     sqlite3_free(c);

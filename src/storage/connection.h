@@ -19,6 +19,12 @@
 
 MB_HIDDEN_BEGIN
 
+// A level of the open transaction.
+typedef struct mb_level {
+    uint64_t serial; // names it
+    size_t mark;     // how much had been recorded of the write set when it began
+} mb_level;
+
 // One SQLite handle with its statements.
 typedef struct mb_link {
     mb_statement_cache cache; // its prepared statements, and the handle
@@ -39,11 +45,17 @@ typedef struct mb_connection {
     mb_process opener;    // the process that may use it
     mb_busy busy;         // how to wait for other processes' locks
     const void *owner;    // whose transaction is open; compared, never read
-    uint64_t *levels;     // serial numbers of the open levels, outermost first
+    mb_level *levels;     // the open ones, outermost first
     size_t depth;         // how many are open; 0: no transaction
     size_t capacity;      // how many fit
     uint64_t last_serial; // serial numbers are never used twice
     uint64_t abandoned;   // a level whose owner was collected; 0: none
+    // what the open transaction has written, see write_set.h; NULL: nobody ever asked
+    struct mb_write_set *writes;
+    bool recording; // somebody asks for that of the present one
+    // transactions whose owners must be told, see timeout.h
+    struct mb_timeout *timeouts;
+    size_t timeout_count; // how many
     // codes of vectors, see vector_cache.h; NULL: none yet
     struct mb_vector_cache *vectors;
 } mb_connection;

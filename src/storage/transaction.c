@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "storage/sqlite_error.h"
+#include "storage/write_set.h"
 
 static bool step_once(mb_link *link, const char *sql, mb_error *err)
 {
@@ -30,7 +31,7 @@ static bool make_room(mb_connection *c, mb_error *err)
     if (c->depth < c->capacity)
         return true;
     size_t capacity = c->capacity ? c->capacity * 2 : 8;
-    uint64_t *levels = sqlite3_realloc64(c->levels, capacity * sizeof *levels);
+    mb_level *levels = sqlite3_realloc64(c->levels, capacity * sizeof *levels);
     if (levels == NULL)
         return mb_sqlite_fail(err, NULL, SQLITE_NOMEM, "begin");
     c->levels = levels;
@@ -78,7 +79,8 @@ uint64_t mb_enter(mb_connection *c, const void *user, int timeout, mb_error *err
         return 0;
     }
     c->owner = user;
-    c->levels[c->depth++] = ++c->last_serial;
+    c->levels[c->depth++] =
+        (mb_level){ ++c->last_serial, c->writes ? mb_write_set_mark(c->writes) : 0 };
     return c->last_serial;
 }
 
@@ -89,6 +91,9 @@ static void forget_from(mb_connection *c, size_t level)
         return;
     c->owner = NULL;
     c->writer.doomed.code = MB_OK;
+    if (c->recording)
+        mb_write_set_stop(c->writes, c->writer.cache.db);
+    c->recording = false;
 }
 
 // Rolling back takes no more than a lack of memory to fail.
@@ -116,10 +121,13 @@ static void undo(mb_connection *c, size_t level)
     }
     if (c->writer.doomed.code != MB_OK)
         return;
-    if (savepoint(c, "ROLLBACK TO", level, &why))
-        savepoint(c, "RELEASE", level, &why);
-    else
+    if (!savepoint(c, "ROLLBACK TO", level, &why)) {
         c->writer.doomed = why;
+        return;
+    }
+    savepoint(c, "RELEASE", level, &why);
+    if (c->recording)
+        mb_write_set_undo(c->writes, c->levels[level].mark);
 }
 
 static bool keep_level(mb_connection *c, size_t level, mb_error *err)
@@ -135,7 +143,7 @@ static bool keep_level(mb_connection *c, size_t level, mb_error *err)
 static bool find_level(const mb_connection *c, uint64_t serial, size_t *level)
 {
     for (size_t i = c->depth; i-- > 0;) {
-        if (c->levels[i] == serial) {
+        if (c->levels[i].serial == serial) {
             *level = i;
             return true;
         }
@@ -147,6 +155,13 @@ bool mb_level_open(const mb_connection *c, uint64_t serial)
 {
     size_t level;
     return find_level(c, serial, &level);
+}
+
+bool mb_record_writes(mb_connection *c)
+{
+    if (c->writes != NULL && c->depth == 1)
+        c->recording = mb_write_set_start(c->writes, c->writer.cache.db);
+    return c->recording;
 }
 
 bool mb_leave(mb_connection *c, uint64_t serial, bool keep, mb_error *err)

@@ -23,6 +23,10 @@ bool mb_leave(mb_connection *connection, uint64_t serial, bool keep, mb_error *e
 // True while the level is open.
 bool mb_level_open(const mb_connection *connection, uint64_t serial);
 
+// Records what the open transaction writes from now on, up to its end, in the connection's
+// write set. False when there is none, or SQLite cannot tell. At its outermost level.
+bool mb_record_writes(mb_connection *connection);
+
 // Rolls back a level whose owner is gone: now, or, in the middle of a call on
 // the connection, at the next one. Does nothing in a forked process.
 void mb_abandon(mb_connection *connection, uint64_t serial);
