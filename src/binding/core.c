@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "binding/base64.h"
 #include "binding/chain.h"
 #include "binding/connection.h"
 #include "binding/copy.h"
@@ -61,6 +62,7 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_kernel_functions);
     add(L, 2, 1, mbL_hash_functions);
     add(L, 2, 1, mbL_copy_functions);
+    add(L, 2, 1, mbL_base64_functions);
     add(L, 2, 1, mbL_connection_functions);
     add(L, 2, 1, mbL_transaction_functions);
     add(L, 2, 1, mbL_vector_functions);
