@@ -21,10 +21,11 @@ Listing.__index = Listing
 ---@field filters moonbase.listing.Filter[]
 ---@field keys string[]  the fields of an item that the order's columns become
 ---@field item? fun(row: table): table  makes an item of a row
+---@field moment? string  the filter whose value is the time of the call: a cursor outlives it
 ---@field split? table  two conditions, one of which holds for each row: no index has all rows in
 ---  the list's order, but one for each condition has. `unless` names filters that need no split
 
----@param definition table  name, columns, source, order, filters, keys?, item?
+---@param definition table  name, columns, source, order, filters, keys?, item?, moment?, split?
 ---@return moonbase.Listing
 function Listing.new(definition)
   local listing = setmetatable({}, Listing)
@@ -143,6 +144,15 @@ local function count_rows(listing, engine, values)
   return engine:value("SELECT count(*) " .. listing.source .. where(texts), unpack(arguments))
 end
 
+-- What a cursor is bound to.
+local function binding(listing, values)
+  if not listing.moment then return values end
+  local bound = {}
+  for name, value in pairs(values) do bound[name] = value end
+  bound[listing.moment] = nil
+  return bound
+end
+
 --- The page that a query asks for.
 ---@param engine moonbase.Engine
 ---@param query table   limit, cursor, offset, total
@@ -150,7 +160,7 @@ end
 ---@return moonbase.Page|nil
 ---@return moonbase.Error|nil  `invalid`
 function Listing:page(engine, query, values)
-  local request, err = page.request(query, self.name, values, #self.order)
+  local request, err = page.request(query, self.name, binding(self, values), #self.order)
   if not request then return nil, err end
   local source = setmetatable({ listing = self, engine = engine, values = values,
     keys = self.keys }, Source)

@@ -1,8 +1,14 @@
 --- Memory: texts to be found again, by their words, by what they mean, by whom they mention.
 
 local check = require "moonbase.check"
+local errors = require "moonbase.errors"
+local expiry = require "moonbase.expiry"
+local memory_care = require "moonbase.memory_care"
+local memory_list = require "moonbase.memory_list"
 local memory_record = require "moonbase.memory_record"
 local memory_rows = require "moonbase.memory_rows"
+local memory_select = require "moonbase.memory_select"
+local memory_update = require "moonbase.memory_update"
 
 ---@class moonbase.MemoryPart
 ---@field ctx moonbase.Context
@@ -15,9 +21,12 @@ function Memory.new(ctx)
   return setmetatable({ ctx = ctx }, Memory)
 end
 
---- Remembers a text; one of the same id is replaced whole.
----@param memory table  text, id, namespace, type, tags, metadata, source, at, ttl, importance,
----  vector, entities
+--- Remembers a text. One of the same id is replaced whole: what is left out is cleared. Its earlier
+--- text goes to the history.
+---@param memory table  text; id: made when left out; namespace: a path ("default"); type; tags: an
+---  array of names; metadata: any document; source: where it is from; at: when it was so (now); ttl:
+---  ms until it is gone; importance: a number from 0 up; vector: instead of the one the embedder
+---  would make; entities: the names it mentions, instead of those found in it
 ---@return moonbase.Memory|nil
 ---@return moonbase.Error|nil err  `invalid`, `serialization`; `io` when the embedder fails
 function Memory:remember(memory)
@@ -44,6 +53,124 @@ function Memory:recall(id)
   row, err = memory_rows.live(self.ctx, scope, id)
   if not row then return nil, err end
   return memory_record.of(row)
+end
+
+--- Changes fields of a record. `metadata` is merged key by key; `moonbase.null` clears a field, or a
+--- key of `metadata`. A new text gets a new vector and, where no entities were given, new entities.
+---@param id string
+---@param patch table  fields of `remember`, but not the id
+---@return moonbase.Memory|nil
+---@return moonbase.Error|nil err  `not_found`, `invalid`, `serialization`; `io` when the embedder
+---  fails
+function Memory:update(id, patch)
+  local ok, err = check.id("id", id)
+  if not ok then return nil, err end
+  return memory_update.run(self.ctx, id, patch)
+end
+
+local function forget_one(ctx, id)
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  local row, ok
+  row, err = memory_rows.find(ctx, scope, id)
+  if err then return nil, err end
+  if not row then return false end
+  ok, err = memory_rows.forget(ctx, scope, row)
+  if not ok then return nil, err end
+  return not expiry.reached(row.expires_at, ctx:now())
+end
+
+local function forget_matching(ctx, conditions)
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  local serials
+  serials, err = memory_select.matching(ctx, scope, conditions)
+  if not serials then return nil, err end
+  local count, live = memory_rows.forget_all(ctx, scope, serials)
+  if not count then return nil, live end
+  return live
+end
+
+local function forget_by_filter(ctx, source)
+  if next(source) == nil then return errors.invalid("filter", "is empty") end
+  local predicate, used = memory_select.compile(source)
+  if not predicate then return nil, used end
+  return ctx:write(forget_matching, ctx, { filter = source, predicate = predicate,
+    used = used, expired = true })
+end
+
+--- Forgets a record, or all that a filter holds for: their texts, earlier texts, words, vectors and
+--- mentions. Of what was in the file nothing can be read any more once the write-ahead log is
+--- emptied, by `store:vacuum()` or by closing the last handle.
+---@param which string|moonbase.Filter  an id, or a filter over the fields of records
+---@return boolean|integer|nil forgotten  of an id: false when there was none; of a filter: how many
+---@return moonbase.Error|nil err  `invalid`, also for an empty filter
+function Memory:forget(which)
+  if type(which) == "table" then return forget_by_filter(self.ctx, which) end
+  local ok, err = check.id("id", which)
+  if not ok then return nil, err end
+  return self.ctx:write(forget_one, self.ctx, which)
+end
+
+--- Records, the newest first by `at`.
+---@param query? table  namespace: and those below it; type, tag, source; since: inclusive; before:
+---  exclusive; limit, cursor, offset, total
+---@return moonbase.Page|nil page  of moonbase.Memory
+---@return moonbase.Error|nil err  `invalid`
+function Memory:list(query)
+  return memory_list.page(self.ctx, query)
+end
+
+local function history(ctx, id)
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  local row
+  row, err = memory_rows.live(ctx, scope, id)
+  if err then return nil, err end
+  if not row then return {} end
+  return memory_rows.history(ctx, scope, id)
+end
+
+--- The earlier texts of a record, the oldest first; the last 100 are kept.
+---@param id string
+---@return table[]|nil  of { text, at, updated_at, replaced_at }; empty where there is no record
+---@return moonbase.Error|nil err  `invalid`
+function Memory:history(id)
+  local ok, err = check.id("id", id)
+  if not ok then return nil, err end
+  return self.ctx.engine:snapshot(history, self.ctx, id)
+end
+
+--- Removes records that have expired, at most 1000 of them. No call shows an expired one; this
+--- gives back its space.
+---@return integer|nil count       call again while it is not 0
+---@return moonbase.Error|nil err
+function Memory:sweep()
+  return self.ctx:write(memory_care.sweep, self.ctx)
+end
+
+--- How much there is.
+---@return table|nil stats  { count, expired, embedder = { name, dim }, embedded, to_embed }:
+---  records that are there; that have expired and wait for `sweep`; whose vectors are of the
+---  handle's embedder; and of another, so that `reembed` has work to do
+---@return moonbase.Error|nil err
+function Memory:stats()
+  return self.ctx.engine:snapshot(memory_care.stats, self.ctx)
+end
+
+local REEMBED = { limit = "number" }
+
+--- Makes the vectors of records anew that another embedder made: searches by meaning find only
+--- those of the handle's own. In several transactions; what is done stays done when one fails.
+---@param options? { limit: integer? }  how many at most (all)
+---@return integer|nil count
+---@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails
+function Memory:reembed(options)
+  options = check.options("options", options, REEMBED)
+  local limit, err
+  if options.limit then limit, err = check.integer("limit", options.limit) end
+  if err then return nil, err end
+  return memory_care.reembed(self.ctx, limit)
 end
 
 return Memory

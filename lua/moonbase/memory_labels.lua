@@ -21,16 +21,6 @@ local MENTIONING = [[
   SELECT serial FROM memory_mentions WHERE scope = $scope AND name = $name
   ORDER BY serial DESC LIMIT $limit]]
 
---- The label of all texts in a namespace or below it. One that ends in "/" stands for those below
---- alone, which `below` tells.
----@param namespace string
----@return string label
----@return boolean below
-function memory_labels.of_namespace(namespace)
-  if namespace:sub(-1) ~= "/" then return "n" .. namespace, false end
-  return "n" .. namespace:sub(1, -2), true
-end
-
 --- The labels of a text, each once.
 ---@param record table  namespace, type, source, tags
 ---@return string[]
@@ -46,6 +36,25 @@ function memory_labels.of(record)
     seen[tag] = true
   end
   return labels
+end
+
+--- The labels that texts must bear, the one that fewest bear first, as far as one can tell
+--- without looking.
+---@param query table  source, tag, type, namespace
+---@return string[] labels  at least one
+---@return string|nil above  the namespace itself, which does not count as being below itself
+function memory_labels.wanted(query)
+  local labels, above = {}, nil
+  if query.source then labels[#labels + 1] = "s" .. query.source end
+  if query.tag then labels[#labels + 1] = "g" .. query.tag end
+  if query.type then labels[#labels + 1] = "t" .. query.type end
+  if query.namespace then
+    local name = query.namespace
+    if name:sub(-1) == "/" then name = name:sub(1, -2) above = name end
+    labels[#labels + 1] = "n" .. name
+  end
+  if #labels == 0 then labels[1] = "" end
+  return labels, above
 end
 
 local function for_each(engine, sql, scope, list, ...)

@@ -52,22 +52,23 @@ local LAST_SERIAL = 4294967295
 ---@field vector_set? integer  nil: searches do not find it
 ---@field slot? integer
 
-local SELECT = [[
-  SELECT m.key & 4294967295 AS serial, m.id, m.namespace, m.type, m.source, m.at, m.importance,
+local COLUMNS = [[
+  m.key & 4294967295 AS serial, m.id, m.namespace, m.type, m.source, m.at, m.importance,
     m.ttl, m.expires_at, m.created_at, m.updated_at, m.vector_set, m.slot,
     m.vector_given AS "vector_given(boolean)", m.version, m.piece, m.position, m.owner, m.author,
     m.tags AS "tags(json)", m.entities AS "entities(json)", m.mentions AS "mentions(json)",
     m.metadata AS "metadata(json)", m.text,
     CASE WHEN m.vector_given THEN (SELECT f.vector FROM vector_floats f
-      WHERE f.key = (m.vector_set << 32) + (m.key & 4294967295)) END AS vector
-  FROM memories m]]
+      WHERE f.key = (m.vector_set << 32) + (m.key & 4294967295)) END AS vector]]
 
---- "SELECT columns FROM memories m", for statements that go on from there.
-memory_rows.SELECT = SELECT
+local SELECT = "SELECT " .. COLUMNS .. " FROM memories m "
 
-local BY_ID = SELECT .. " WHERE m.key >> 32 = $scope AND m.id = $id"
+--- The columns of a row, for statements that have others' tables beside `memories m`.
+memory_rows.COLUMNS = COLUMNS
 
-local BY_SERIAL = SELECT .. " WHERE m.key = ($scope << 32) + $serial"
+local BY_ID = SELECT .. "WHERE m.key >> 32 = $scope AND m.id = $id"
+
+local BY_SERIAL = SELECT .. "WHERE m.key = ($scope << 32) + $serial"
 
 local PIECES = SELECT .. [[
   WHERE m.key >> 32 = $scope AND m.source = $source AND m.position IS NOT NULL
@@ -101,6 +102,18 @@ local SHELVE = [[
   UPDATE memories SET vector_set = NULL, slot = NULL, vector_given = 0
   WHERE key = ($scope << 32) + $serial]]
 
+local TEXT = [[
+  SELECT key & 4294967295 AS serial, text, vector_set, slot FROM memories
+  WHERE key = ($scope << 32) + $serial]]
+
+local PLACE = [[
+  SELECT key & 4294967295 AS serial, vector_set, slot FROM memories
+  WHERE key = ($scope << 32) + $serial AND vector_set = $vector_set]]
+
+local MOVE = [[
+  UPDATE memories SET vector_set = $vector_set, slot = $slot, vector_given = 0
+  WHERE key = ($scope << 32) + $serial]]
+
 local KEEP_TEXT = [[
   INSERT INTO memory_history (scope, id, at, updated_at, replaced_at, text)
   VALUES ($scope, $id, $at, $updated_at, $replaced_at, $text)]]
@@ -108,6 +121,10 @@ local KEEP_TEXT = [[
 local FORGET_OLDEST = [[
   DELETE FROM memory_history WHERE key IN (SELECT key FROM memory_history
     WHERE scope = $scope AND id = $id ORDER BY key DESC LIMIT -1 OFFSET $kept)]]
+
+local EARLIER = [[
+  SELECT text, at, updated_at, replaced_at FROM memory_history
+  WHERE scope = $scope AND id = $id ORDER BY key]]
 
 local FORGET_HISTORY = "DELETE FROM memory_history WHERE scope = $scope AND id = $id"
 
@@ -156,6 +173,22 @@ function memory_rows.by_serials(ctx, scope, serials)
     local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
     if err then return nil, err end
     if row and not expiry.reached(row.expires_at, now) then rows[#rows + 1] = row end
+  end
+  return rows
+end
+
+--- The texts of numbers, with the places of their vectors; of those that are there.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param serials integer[]
+---@return table[]|nil rows  of serial, text, vector_set, slot
+---@return moonbase.Error|nil err
+function memory_rows.texts(ctx, scope, serials)
+  local rows = {}
+  for i = 1, #serials do
+    local row, err = ctx.engine:row(TEXT, scope, serials[i])
+    if err then return nil, err end
+    rows[#rows + 1] = row
   end
   return rows
 end
@@ -317,6 +350,34 @@ function memory_rows.put(ctx, drafts)
   return rows
 end
 
+-- Gives a text that still has the vector it was read with another one, of the handle's embedder.
+local function replace_vector(ctx, scope, batch, row, vector)
+  local old, err = ctx.engine:row(PLACE, scope, row.serial, row.vector_set)
+  if not old then return err == nil and 0 or nil, err end
+  local set, slot = batch:add(row.serial, vector, old)
+  if not set then return nil, slot end
+  return ctx.engine:run(MOVE, set, slot, scope, row.serial)
+end
+
+--- Gives texts other vectors. Those that are gone or have other ones by now do not count.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param rows table[]        serial, vector_set, as read with the texts
+---@param vectors string[]    one for each
+---@return integer|nil count
+---@return moonbase.Error|nil err  `corrupt`, `full`
+function memory_rows.replace_vectors(ctx, scope, rows, vectors)
+  local batch, count = memory_vectors.batch(ctx, scope), 0
+  for i, row in ipairs(rows) do
+    local done, err = replace_vector(ctx, scope, batch, row, vectors[i])
+    if not done then return nil, err end
+    count = count + done
+  end
+  local ok, err = batch:write()
+  if not ok then return nil, err end
+  return count
+end
+
 -- Takes a text out of everything that searches read.
 local function remove_from_searches(ctx, scope, row)
   if not row.vector_set then return true end
@@ -338,6 +399,16 @@ function memory_rows.shelve(ctx, scope, row)
   if not ok then return nil, err end
   row.vector_set, row.slot = nil, nil
   return true
+end
+
+--- The earlier texts of a record, the oldest first.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param id string
+---@return table[]|nil  of { text, at, updated_at, replaced_at }
+---@return moonbase.Error|nil err
+function memory_rows.history(ctx, scope, id)
+  return ctx.engine:rows(EARLIER, scope, id)
 end
 
 --- Removes a text, its earlier texts and everything made of it.
@@ -362,9 +433,9 @@ end
 ---@param scope integer
 ---@param serials integer[]
 ---@return integer|nil count
----@return moonbase.Error|nil err  `corrupt`
+---@return integer|moonbase.Error live  how many of them had not expired
 function memory_rows.forget_all(ctx, scope, serials)
-  local count = 0
+  local count, live, now = 0, 0, ctx:now()
   for i = 1, #serials do
     local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
     if err then return nil, err end
@@ -372,9 +443,10 @@ function memory_rows.forget_all(ctx, scope, serials)
       local ok, failure = memory_rows.forget(ctx, scope, row)
       if not ok then return nil, failure end
       count = count + 1
+      if not expiry.reached(row.expires_at, now) then live = live + 1 end
     end
   end
-  return count
+  return count, live
 end
 
 return memory_rows

@@ -69,6 +69,14 @@ function memory_vectors.all(ctx, scope)
   return ctx.engine:rows(ALL, scope)
 end
 
+--- Whether a set is of an embedder's vectors.
+---@param set moonbase.MemoryVectors
+---@param embedder moonbase.Embedder
+---@return boolean
+function memory_vectors.is_of(set, embedder)
+  return set.embedder == embedder.name and set.dim == embedder.dim
+end
+
 --- Some of the texts whose vectors are in a set.
 ---@param ctx moonbase.Context
 ---@param set moonbase.MemoryVectors
