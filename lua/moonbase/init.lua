@@ -1,14 +1,16 @@
 --- moonbase: the whole state of an AI agent in one file.
 
 local core = require "moonbase.core"
+local backup = require "moonbase.backup"
 local check = require "moonbase.check"
 local connections = require "moonbase.connections"
 local Context = require "moonbase.context"
-local embed = require "moonbase.embed"
 local Engine = require "moonbase.engine.sqlite"
 local embed = require "moonbase.embed"
 local errors = require "moonbase.errors"
+local export = require "moonbase.export"
 local gc = require "moonbase.gc"
+local import = require "moonbase.import"
 local schema = require "moonbase.schema"
 local transaction = require "moonbase.transaction"
 
@@ -152,6 +154,26 @@ function Store:vacuum()
   return context.engine:vacuum()
 end
 
+--- Copies the store, as it is now, into a new file; others may write meanwhile. Not inside a
+--- transaction.
+---@param path string
+---@param options? { progress: fun(done: integer, total: integer) }  told of pages
+---@return true|nil
+---@return moonbase.Error|nil err  `exists`, `not_found` for a missing folder, `full`, `io`
+function Store:backup(path, options)
+  return backup.run(self.context.engine, path, options)
+end
+
+--- Writes every row of every part and scope, as they are now, as lines of JSON; see docs/care.md.
+---@param writer fun(line: string): any, any  takes a line without its end; stops the export where
+---  it gives nil and a reason
+---@return true|nil
+---@return moonbase.Error|nil err  `io`, `corrupt`
+function Store:export(writer)
+  check.type("writer", writer, "function")
+  return export.run(self.context.engine, writer)
+end
+
 --- Closes the handle; the file when it is the last one. Idempotent.
 ---@return true|nil, moonbase.Error?
 function Store:close()
@@ -249,6 +271,18 @@ function moonbase.open(path, options)
     embedder = options.embed,
   }
   return new_store({ engine = engine, key = key, path = engine.path }, context)
+end
+
+--- Makes a store from the lines that store:export wrote.
+---@param reader fun(): string|nil  gives a line at a time, then nil
+---@param path string               of a file that does not exist yet
+---@return true|nil
+---@return moonbase.Error|nil err  `exists`; `invalid` for something else than an export;
+---  `future_schema`; `corrupt` (`line`) for one that is damaged or cut off. Then there is no file.
+function moonbase.import(reader, path)
+  check.type("reader", reader, "function")
+  check.type("path", path, "string")
+  return import.run(reader, path, core.now())
 end
 
 --- Marks a table as a JSON array, so that it stays one when empty.

@@ -43,16 +43,6 @@ static int copy_finish(lua_State *L)
     return 0;
 }
 
-// core.publish(temporary, path): gives a file its name; `exists` when something has it.
-static int core_publish(lua_State *L)
-{
-    mb_error err;
-    if (!mb_publish(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err))
-        return mbL_fail(L, &err);
-    lua_pushboolean(L, true);
-    return 1;
-}
-
 void mbL_open_copy(lua_State *L, int vm)
 {
     static const luaL_Reg metamethods[] = { { "__gc", copy_finish }, { NULL, NULL } };
@@ -66,6 +56,5 @@ void mbL_open_copy(lua_State *L, int vm)
 
 const luaL_Reg mbL_copy_functions[] = {
     { "copy", core_copy },
-    { "publish", core_publish },
     { NULL, NULL },
 };

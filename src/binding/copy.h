@@ -7,7 +7,7 @@
 
 MB_HIDDEN_BEGIN
 
-// core.copy and core.publish.
+// core.copy.
 extern const luaL_Reg mbL_copy_functions[];
 
 // Creates the metatable of copies; called once per VM.

@@ -1,11 +1,5 @@
 #include "storage/copy.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "storage/path.h"
 #include "storage/sqlite_error.h"
 
@@ -57,51 +51,4 @@ void mb_copy_end(mb_copy *copy)
     copy->backup = NULL;
     copy->to = NULL;
     mb_connection_release(from);
-}
-
-static bool publish_fail(mb_error *err, const char *path)
-{
-    mb_code code = errno == EEXIST                      ? MB_EXISTS
-                   : errno == EACCES || errno == EPERM  ? MB_DENIED
-                   : errno == ENOSPC || errno == EDQUOT ? MB_FULL
-                                                        : MB_IO;
-    mb_error_set(err, code, 0, "cannot make '%s': %s", path, strerror(errno));
-    return false;
-}
-
-// Where names cannot be linked (some network file systems), the name is taken first.
-static bool take_name(const char *temporary, const char *path)
-{
-    int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (file < 0)
-        return false;
-    close(file);
-    return rename(temporary, path) == 0;
-}
-
-// A name is durable once its folder is.
-static void sync_folder(const char *path)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
-    if (length >= sizeof folder)
-        return;
-    memcpy(folder, slash == NULL ? "." : path, length);
-    folder[length] = '\0';
-    int file = open(folder, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return;
-    (void)!fsync(file);
-    close(file);
-}
-
-bool mb_publish(const char *temporary, const char *path, mb_error *err)
-{
-    if (link(temporary, path) == 0)
-        (void)!unlink(temporary);
-    else if (errno == EEXIST || !take_name(temporary, path))
-        return publish_fail(err, path);
-    sync_folder(path);
-    return true;
 }

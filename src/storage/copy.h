@@ -26,9 +26,6 @@ bool mb_copy_step(mb_copy *copy, int pages, int *left, int *total, mb_error *err
 // Ends it, complete or not. Idempotent; in a forked process it only forgets.
 void mb_copy_end(mb_copy *copy);
 
-// Gives the file 'temporary' the name 'path', durably. MB_EXISTS when something has it.
-bool mb_publish(const char *temporary, const char *path, mb_error *err);
-
 MB_HIDDEN_END
 
 #endif

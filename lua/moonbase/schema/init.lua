@@ -40,14 +40,14 @@ end
 
 -- Reads the version again under the write lock: another process may have
 -- migrated the file between our look and the lock.
-local function migrate(engine, now)
+local function migrate(engine, last, now)
   local version, err = engine:schema_version()
   if not version then return nil, err end
-  for next_version = version + 1, #schema.migrations do
+  for next_version = version + 1, last do
     local ok, failure = apply(engine, next_version, schema.migrations[next_version], now)
     if not ok then return nil, failure end
   end
-  return engine:set_schema_version(#schema.migrations)
+  return engine:set_schema_version(last)
 end
 
 --- Refuses a file that is not ours or comes from a newer version, without touching it.
@@ -76,7 +76,16 @@ end
 ---@return true|nil, moonbase.Error?
 function schema.migrate(engine, version, now)
   if version == #schema.migrations then return true end
-  return engine:atomic(migrate, engine, now)
+  return engine:atomic(migrate, engine, #schema.migrations, now)
+end
+
+--- Makes the tables of a new file as they were at a version.
+---@param engine moonbase.Engine
+---@param version integer
+---@param now integer
+---@return true|nil, moonbase.Error?
+function schema.build(engine, version, now)
+  return engine:atomic(migrate, engine, version, now)
 end
 
 return schema
