@@ -307,6 +307,14 @@ static int connection_moved(lua_State *L)
     return 1;
 }
 
+// How many prepared statements are kept.
+static int connection_statements(lua_State *L)
+{
+    const mb_connection *c = mbL_check_connection(L);
+    lua_pushinteger(L, c->writer.cache.count + c->reader.cache.count);
+    return 1;
+}
+
 static const luaL_Reg methods[] = {
     { "moved", connection_moved },
     { "share", connection_share },
@@ -323,6 +331,7 @@ static const luaL_Reg methods[] = {
     { "read_end", connection_read_end },
     { "begin", connection_begin },
     { "in_transaction", connection_in_transaction },
+    { "statements", connection_statements },
     { "watch", mbL_writes_watch },
     { "record", mbL_writes_record },
     { "written", mbL_writes_written },
