@@ -470,6 +470,42 @@ describe("memory", function()
     end)
   end)
 
+  describe("with a checkpoint", function()
+    local function commit(memories)
+      return store.checkpoints:commit { thread = "t", run = { id = "r", agent = "x" },
+        memories = memories }
+    end
+
+    it("records are written in the same commit", function()
+      local result = assert(commit { { id = "a", text = "one" }, { text = "two", ttl = 5 },
+        { id = "a", text = "three", tags = { "x" } } })
+      assert.are.equal(3, #result.memories)
+      assert.are.same(memory:recall("a"), result.memories[3])
+      assert.are.equal(1005, result.memories[2].expires_at)
+      assert.are.equal("one", memory:history("a")[1].text)
+      assert.are.same({}, commit().memories)
+    end)
+
+    it("a bad one refuses all", function()
+      refuses("invalid", "memories[2].text", commit, { { text = "one" }, {} })
+      refuses("invalid", "memories[1].vector", commit, { { text = "one", vector = { 1 } } })
+      refuses("serialization", "memories[1].metadata.f", commit,
+        { { text = "one", metadata = { f = print } } })
+      raises("memories[1].colour", commit, { { text = "one", colour = 1 } })
+      raises("memories[1]", commit, { "one" })
+      assert.are.equal("0 0 0 0 0 0", rows())
+      assert.is_nil(store.runs:get("r"))
+    end)
+
+    it("a lost race leaves none", function()
+      assert(store.threads:append("t", { { role = "user", content = "hi" } }))
+      refuses("conflict", nil, store.checkpoints.commit, store.checkpoints, { thread = "t",
+        expected = 0, run = { id = "r", agent = "x" }, memories = { { text = "one" } },
+        messages = { { role = "user", content = "hi" } } })
+      assert.are.equal("0 0 0 0 0 0", rows())
+    end)
+  end)
+
   it("scopes see their own only", function()
     local other = assert(store:scope("other")).memory
     assert(memory:remember { id = "a", text = "mine", tags = { "x" } })

@@ -10,6 +10,8 @@ local gc_schedule = require "moonbase.gc_schedule"
 local job_queue = require "moonbase.job_queue"
 local job_record = require "moonbase.job_record"
 local kv_rows = require "moonbase.kv_rows"
+local memory_record = require "moonbase.memory_record"
+local memory_rows = require "moonbase.memory_rows"
 local message_log = require "moonbase.message_log"
 local message_reader = require "moonbase.message_reader"
 local run_record = require "moonbase.run_record"
@@ -37,6 +39,7 @@ end
 ---@field jobs? table[]       `{ queue, payload, ... }` to enqueue, `{ ack = job, result? }` to
 ---  settle
 ---@field kv? table[]         `{ ns, key, value, ttl?, expected? }`
+---@field memories? table[]   as memory:remember takes them
 ---@field blobs? string[]     bytes to store
 
 --- What a commit wrote. Lists are in the order of the plan's.
@@ -47,10 +50,12 @@ end
 ---@field events moonbase.Event[]
 ---@field jobs moonbase.Job[]
 ---@field kv integer[]     revisions
+---@field memories moonbase.Memory[]
 ---@field blobs string[]   hashes
 
 local PLAN = { thread = "string", messages = "table", expected = "number", run = "table",
-  state = "table", events = "table", jobs = "table", kv = "table", blobs = "table" }
+  state = "table", events = "table", jobs = "table", kv = "table", memories = "table",
+  blobs = "table" }
 
 -- The run belongs to the plan's thread, whether it says so or not.
 local function check_run(plan)
@@ -102,6 +107,17 @@ local function check_kv(list)
   return entries
 end
 
+local function check_memories(ctx, list)
+  local drafts = {}
+  for i = 1, check.array("memories", list) do
+    local name = "memories[" .. i .. "]"
+    local draft, err = memory_record.draft(ctx, name, check.type(name, list[i], "table"))
+    if not draft then return nil, err end
+    drafts[i] = draft
+  end
+  return drafts
+end
+
 local function check_blobs(list)
   for i = 1, check.array("blobs", list) do
     check.type("blobs[" .. i .. "]", list[i], "string")
@@ -124,6 +140,8 @@ local function prepare(ctx, plan)
   if not err then step.events, err = event_log.drafts(plan.events or {}, "events") end
   if not err then step.jobs, err = prepare_jobs(plan.jobs or {}) end
   if not err then step.kv, err = check_kv(plan.kv or {}) end
+  if not err then step.memories, err = check_memories(ctx, plan.memories or {}) end
+  if step.memories then ok, err = memory_record.embed(ctx, step.memories) end
   if not ok or err then return nil, err end
   return step
 end
@@ -179,6 +197,13 @@ function writers.kv(ctx, step)
   return revisions
 end
 
+function writers.memories(ctx, step)
+  if #step.memories == 0 then return {} end
+  local rows, err = memory_rows.put(ctx, step.memories)
+  if not rows then return nil, err end
+  return memory_record.all(rows)
+end
+
 function writers.blobs(ctx, step)
   local hashes = {}
   for i, bytes in ipairs(step.blobs) do
@@ -190,7 +215,7 @@ function writers.blobs(ctx, step)
 end
 
 -- The guard comes first: a lost race is found before anything is written.
-local ORDER = { "records", "run", "state", "events", "jobs", "kv", "blobs" }
+local ORDER = { "records", "run", "state", "events", "jobs", "kv", "memories", "blobs" }
 
 local function commit(ctx, step)
   local row, err = thread_rows.ensure(ctx, step.thread)
@@ -209,7 +234,8 @@ end
 ---@param plan moonbase.Plan
 ---@return moonbase.Checkpoint|nil
 ---@return moonbase.Error|nil  `conflict` (`expected`, `actual`), `invalid` (`field`),
----  `lease_lost` for a job that is no longer the caller's, `serialization` (`field`)
+---  `lease_lost` for a job that is no longer the caller's, `serialization` (`field`), `io` when the
+---  embedder of memories fails
 function Checkpoints:commit(plan)
   local step, err = prepare(self.ctx, plan)
   if not step then return nil, err end

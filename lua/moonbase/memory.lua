@@ -21,12 +21,12 @@ function Memory.new(ctx)
   return setmetatable({ ctx = ctx }, Memory)
 end
 
---- Remembers a text. One of the same id is replaced whole: what is left out is cleared. Its earlier
---- text goes to the history.
----@param memory table  text; id: made when left out; namespace: a path ("default"); type; tags: an
----  array of names; metadata: any document; source: where it is from; at: when it was so (now); ttl:
----  ms until it is gone; importance: a number from 0 up; vector: instead of the one the embedder
----  would make; entities: the names it mentions, instead of those found in it
+--- Remembers a text. One of the same id is replaced whole: what is left out is cleared. Its
+--- earlier text goes to the history.
+---@param memory table  text; id: made when left out; namespace: a path ("default"); type; tags:
+---  an array of names; metadata: any document; source: where it is from; at: when it was so (now);
+---  ttl: ms until it is gone; importance: a number from 0 up; vector: instead of the one the
+---  embedder would make; entities: the names it mentions, instead of those found in it
 ---@return moonbase.Memory|nil
 ---@return moonbase.Error|nil err  `invalid`, `serialization`; `io` when the embedder fails
 function Memory:remember(memory)
@@ -55,8 +55,8 @@ function Memory:recall(id)
   return memory_record.of(row)
 end
 
---- Changes fields of a record. `metadata` is merged key by key; `moonbase.null` clears a field, or a
---- key of `metadata`. A new text gets a new vector and, where no entities were given, new entities.
+--- Changes fields of a record. `metadata` is merged key by key; `moonbase.null` clears a field, or
+--- a key of `metadata`. A new text gets a new vector and, where no entities were given, new ones.
 ---@param id string
 ---@param patch table  fields of `remember`, but not the id
 ---@return moonbase.Memory|nil

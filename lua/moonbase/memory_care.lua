@@ -90,16 +90,16 @@ local function write(ctx, rows, vectors)
   return memory_rows.replace_vectors(ctx, scope, rows, vectors)
 end
 
--- Makes some vectors; false when there are none to make. A text that changed meanwhile has got a new
--- number and is left alone.
+-- Makes some vectors; false when there are none to make. A text that changed meanwhile has got a
+-- new number and is left alone.
 local function reembed_some(ctx, limit)
   local rows, err = ctx.engine:snapshot(to_embed, ctx, limit)
   if not rows then return nil, err end
   if #rows == 0 then return false end
-  local texts, vectors = {}, nil
+  local texts = {}
   for i, row in ipairs(rows) do texts[i] = row.text end
-  vectors, err = embed.run(memory_vectors.embedder(ctx), texts)
-  if not vectors then return nil, err end
+  local vectors, failure = embed.run(memory_vectors.embedder(ctx), texts)
+  if not vectors then return nil, failure end
   return ctx:write(write, ctx, rows, vectors)
 end
 

@@ -53,7 +53,7 @@ function memory_list.page(ctx, query)
   local page
   page, err = LIST:page(ctx.engine, query, values)
   if not page then return nil, err end
-  for i, row in ipairs(page.items) do page.items[i] = memory_record.of(row) end
+  page.items = memory_record.all(page.items)
   return page
 end
 

@@ -169,4 +169,13 @@ function memory_record.of(row)
   }
 end
 
+--- Rows as callers see them.
+---@param rows moonbase.MemoryRow[]
+---@return moonbase.Memory[]
+function memory_record.all(rows)
+  local records = {}
+  for i, row in ipairs(rows) do records[i] = memory_record.of(row) end
+  return records
+end
+
 return memory_record

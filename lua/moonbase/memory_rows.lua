@@ -312,7 +312,7 @@ local function place_vector(batch, row, draft, old)
     row.slot = err
     return row.vector_set, err
   end
-  row.vector_set, row.slot = old.vector_set, old.slot
+  row.vector_set, row.slot, row.vector = old.vector_set, old.slot, old.vector
   return true
 end
 
@@ -320,9 +320,10 @@ local function put(ctx, scope, batch, draft)
   local now = ctx:now()
   local old, err = memory_rows.find(ctx, scope, draft.id)
   if err then return nil, err end
-  local row, ok = row_of(draft, old, now), nil
+  local row = row_of(draft, old, now)
   row.serial, err = make_room(ctx, scope, draft, old, now)
   if not row.serial then return nil, err end
+  local ok
   ok, err = place_vector(batch, row, draft, old)
   if ok then ok, err = insert(ctx, scope, row) end
   if ok then ok, err = memory_labels.add(ctx.engine, scope, row, draft.shelved) end
@@ -333,7 +334,7 @@ end
 
 --- Writes texts. One of an id that is there replaces it whole.
 ---@param ctx moonbase.Context
----@param drafts moonbase.MemoryDraft[]  with vectors; one without leaves the vector that its text has
+---@param drafts moonbase.MemoryDraft[]  with vectors; one without keeps the one that its text has
 ---@return moonbase.MemoryRow[]|nil rows  in the same order
 ---@return moonbase.Error|nil err  `serialization`, `full`, `corrupt`
 function memory_rows.put(ctx, drafts)

@@ -52,7 +52,7 @@ end
 --- Writes vectors, under a stamp that the set has got for it.
 ---@param engine moonbase.Engine
 ---@param set moonbase.VectorSet
----@param changes table<integer, table>  by slot: the serial, and the vector as little-endian float32
+---@param changes table<integer, table>  by slot: the serial, and the vector in float32
 ---@return integer|nil count  of slots
 ---@return moonbase.Error|nil err  `full`
 function vector_set.put(engine, set, changes)
