@@ -5,6 +5,7 @@
 
 #include "binding/calls.h"
 #include "binding/errors.h"
+#include "binding/property_graph.h"
 #include "binding/transaction.h"
 #include "binding/types.h"
 #include "binding/vectors.h"
@@ -335,6 +336,10 @@ static const luaL_Reg methods[] = {
     { "watch", mbL_writes_watch },
     { "record", mbL_writes_record },
     { "written", mbL_writes_written },
+    { "graph_neighbors", mbL_graph_neighbors },
+    { "graph_walk", mbL_graph_walk },
+    { "graph_path", mbL_graph_path },
+    { "graph_rank", mbL_graph_rank },
     { "vectors_put", mbL_vectors_put },
     { "vectors_remove", mbL_vectors_remove },
     { "vectors_search", mbL_vectors_search },

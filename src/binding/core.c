@@ -13,6 +13,7 @@
 #include "binding/hash.h"
 #include "binding/json.h"
 #include "binding/kernels.h"
+#include "binding/property_graph.h"
 #include "binding/salvage.h"
 #include "binding/transaction.h"
 #include "binding/vectors.h"
@@ -54,6 +55,7 @@ int luaopen_moonbase_core(lua_State *L)
     mbL_open_copy(L, 1);
     mbL_open_found(L, 1);
     mbL_open_graph(L, 1);
+    mbL_open_property_graph(L, 1);
     mbL_open_salvage(L, 1);
     lua_newtable(L);
     add(L, 2, 1, own_functions);

@@ -9,14 +9,23 @@
 #include "binding/graph_nodes.h"
 #include "binding/types.h"
 
-static const char GRAPH_TYPE[] = "moonbase.session_graph";
+static const char GRAPH_TYPE[] = "moonbase.graph";
 
-// Its user values: the connection's handle, and the transaction that it belongs to, if any.
+// A session's graph has as user values the connection's handle, and the transaction that it
+// belongs to, if any; the store's own has what the Lua layer needs for it.
 typedef struct graph {
-    int64_t session; // key of the session
+    int64_t session; // key of the session; 0: the store's own graph
 } graph;
 
 enum { HANDLE = 1, TRANSACTION = 2 };
+
+// Pushes a graph.
+static void push_graph(lua_State *L, int64_t session)
+{
+    graph *g = lua_newuserdatauv(L, sizeof *g, 2);
+    g->session = session;
+    luaL_setmetatable(L, GRAPH_TYPE);
+}
 
 // core.session_graph(connection, key, transaction?): the graph of the session of that key.
 static int core_session_graph(lua_State *L)
@@ -24,13 +33,39 @@ static int core_session_graph(lua_State *L)
     mbL_check_connection(L);
     int64_t session = luaL_checkinteger(L, 2);
     lua_settop(L, 3);
-    graph *g = lua_newuserdatauv(L, sizeof *g, 2);
-    g->session = session;
-    luaL_setmetatable(L, GRAPH_TYPE);
+    push_graph(L, session);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, HANDLE);
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, -2, TRANSACTION);
+    return 1;
+}
+
+// core.property_graph(context): the graph of the store.
+static int core_property_graph(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    push_graph(L, 0);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, HANDLE);
+    return 1;
+}
+
+// core.graph_context(graph): what the graph of the store was made with. Raises for another.
+static int core_graph_context(lua_State *L)
+{
+    const graph *g = luaL_checkudata(L, 1, GRAPH_TYPE);
+    if (g->session != 0)
+        mbL_misuse(L, 1, "the store's graph expected, got a session's");
+    lua_getiuservalue(L, 1, HANDLE);
+    return 1;
+}
+
+// core.graph_methods(): the table of the methods of all graphs, to which the Lua layer adds.
+static int core_graph_methods(lua_State *L)
+{
+    luaL_getmetatable(L, GRAPH_TYPE);
+    lua_getfield(L, -1, "__index");
     return 1;
 }
 
@@ -49,6 +84,8 @@ static void check_transaction(lua_State *L)
 void mbL_query_begin(lua_State *L, mbL_query *q)
 {
     graph *g = luaL_checkudata(L, 1, GRAPH_TYPE);
+    if (g->session == 0)
+        mbL_misuse(L, 1, "a session's graph expected, got the store's");
     check_transaction(L);
     q->session = g->session;
     q->reader = (mb_reader){ 0 };
@@ -351,5 +388,8 @@ void mbL_open_graph(lua_State *L, int vm)
 
 const luaL_Reg mbL_graph_functions[] = {
     { "session_graph", core_session_graph },
+    { "property_graph", core_property_graph },
+    { "graph_context", core_graph_context },
+    { "graph_methods", core_graph_methods },
     { NULL, NULL },
 };

@@ -1,5 +1,6 @@
-// The graph of a session: the userdata that answers queries of its tree, ids in and ids out,
-// and reads its nodes for the Lua layer. It is live: every call sees the present state.
+// Graphs: the userdata that answers queries. That of a session answers about its tree, ids in
+// and ids out, and reads its nodes for the Lua layer; that of the store has its methods from
+// the Lua layer (see property_graph.h). They are live: every call sees the present state.
 #ifndef MB_BINDING_GRAPH_H
 #define MB_BINDING_GRAPH_H
 
@@ -16,7 +17,7 @@ typedef struct mbL_query {
 
 MB_HIDDEN_BEGIN
 
-// core.session_graph.
+// core.session_graph, property_graph, graph_context, graph_methods.
 extern const luaL_Reg mbL_graph_functions[];
 
 // Reads the graph of argument 1, and puts its connection's handle in its place. Raises when the

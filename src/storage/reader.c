@@ -74,6 +74,11 @@ int64_t mb_reader_integer(const mb_reader *r, int column)
     return sqlite3_column_int64(r->statement->handle, column);
 }
 
+double mb_reader_number(const mb_reader *r, int column)
+{
+    return sqlite3_column_double(r->statement->handle, column);
+}
+
 const char *mb_reader_text(mb_reader *r, int column, size_t *length)
 {
     const char *text = (const char *)sqlite3_column_text(r->statement->handle, column);

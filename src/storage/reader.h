@@ -40,6 +40,7 @@ bool mb_reader_row(mb_reader *r);
 // A column of the present row, from 0; a NULL is 0. The text is valid until the next row; a
 // lack of memory gives NULL and fails the reader.
 int64_t mb_reader_integer(const mb_reader *r, int column);
+double mb_reader_number(const mb_reader *r, int column);
 const char *mb_reader_text(mb_reader *r, int column, size_t *length);
 bool mb_reader_is_null(const mb_reader *r, int column);
 
