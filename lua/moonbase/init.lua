@@ -12,6 +12,7 @@ local export = require "moonbase.export"
 local gc = require "moonbase.gc"
 local import = require "moonbase.import"
 local schema = require "moonbase.schema"
+local stats = require "moonbase.stats"
 local transaction = require "moonbase.transaction"
 
 local moonbase = {
@@ -44,6 +45,7 @@ end
 ---@field profiles moonbase.Profiles
 ---@field vectors moonbase.Vectors
 ---@field memory moonbase.MemoryPart
+---@field transactions moonbase.Transactions
 ---@field context moonbase.Context
 local Store = {}
 
@@ -62,6 +64,7 @@ local PARTS = {
   specs = "moonbase.specs",
   profiles = "moonbase.profiles",
   vectors = "moonbase.vectors",
+  transactions = "moonbase.transactions",
   memory = "moonbase.memory",
 }
 
@@ -106,27 +109,42 @@ function Store:scope(name)
   return new_store(self.handle, self.context:with { scope_name = name })
 end
 
+local TRANSACTION_RULES = { { "timeout", check.duration }, { "label", check.text } }
+
+-- The options of a transaction in their normal form.
+local function transaction_options(store, name, options)
+  options = check.options(name, options, { timeout = "number", label = "string" })
+  local values, err = check.fields(options, TRANSACTION_RULES)
+  if values and store.context.readonly then
+    return errors.fail("readonly", "this handle was opened for reading only")
+  end
+  return values, err
+end
+
 --- Runs fn(tx): commits when it returns, rolls back when it raises (and raises the
 --- same value again) or returns nil and an error. Nested calls are savepoints.
----@param options? table  timeout: ms to wait for the write lock
+---@param options? table  timeout: ms to wait for the write lock, default busy_timeout; label: text,
+---  for the log
 ---@param fn fun(tx): ...
 ---@return any ...  what fn returned; nil and the error when it cannot be begun or committed
 ---@overload fun(self, fn: fun(tx): ...): ...
 function Store:transaction(options, fn)
-  if fn == nil then options, fn = {}, options end
-  check.options("transaction", options, { timeout = "number", label = "string" })
+  if fn == nil then options, fn = nil, options end
   check.type("fn", fn, "function")
-  return transaction.run(self, options, fn)
+  local values, err = transaction_options(self, "transaction", options)
+  if not values then return nil, err end
+  return transaction.run(self, values, fn)
 end
 
---- Takes the write lock and gives a transaction: commit(), rollback(), savepoint(),
---- status(), id, and every part of the store.
----@param options? table  timeout: ms to wait for the write lock; label
+--- Takes the write lock and gives a transaction: commit(), rollback(), savepoint(), enlist(),
+--- write_set(), status(), id, and every part of the store.
+---@param options? table  timeout: ms to wait for the write lock, default busy_timeout; label: text,
+---  for the log
 ---@return userdata? tx, moonbase.Error?
 function Store:begin(options)
-  options = options or {}
-  check.options("begin", options, { timeout = "number", label = "string" })
-  return transaction.begin(self, options)
+  local values, err = transaction_options(self, "begin", options)
+  if not values then return nil, err end
+  return transaction.begin(self, values)
 end
 
 --- Removes the blobs of this scope that nothing names: no document, no artifact, no session's
@@ -162,6 +180,13 @@ end
 ---@return moonbase.Error|nil err  `exists`, `not_found` for a missing folder, `full`, `io`
 function Store:backup(path, options)
   return backup.run(self.context.engine, path, options)
+end
+
+--- How large the store is, and what takes the room.
+---@return moonbase.Stats|nil      { path, bytes, wal_bytes, page_size, parts, statements }
+---@return moonbase.Error|nil err
+function Store:stats()
+  return stats.read(self.context.engine)
 end
 
 --- Writes every row of every part and scope, as they are now, as lines of JSON; see docs/care.md.

@@ -1,77 +1,249 @@
 --- Transactions that span several calls: `store:transaction` and `store:begin`.
+-- The outermost one is the root; those inside it are savepoints. Each is a userdata of the core,
+-- whose methods and parts are here.
 
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
+local participants = require "moonbase.participants"
+local transaction_log = require "moonbase.transaction_log"
+local write_set = require "moonbase.write_set"
 
 local transaction = {}
+
+--- What is known of one that is open. A savepoint has only the fields up to `mark`.
+---@class moonbase.Transaction
+---@field userdata userdata
+---@field root moonbase.Transaction     itself, or what it is a savepoint of
+---@field owner? thread                 the coroutine it belongs to
+---@field managed boolean               ended by the function that it is run by
+---@field mark integer                  how many participants there were before it
+---@field ended? boolean                its owner knows that it timed out
+---@field id string
+---@field label? string
+---@field started_at integer
+---@field context moonbase.Context      of the store that it was begun on
+---@field participants moonbase.Participant[]
+---@field lost? moonbase.Error          why somebody else rolled it back
+
+-- The roots that are open in this Lua state. Weak, or none would ever be collected.
+local open_roots = setmetatable({}, { __mode = "k" })
 
 -- The engine as a transaction's own parts see it: every use makes sure first
 -- that the transaction is open and belongs to the calling coroutine.
 local Bound = {}
 
+-- Why the transaction cannot be used, when somebody else ended it. Raises when it cannot be used
+-- for another reason.
+local function lost(record)
+  local root = record.root
+  if not root.lost then
+    record.userdata:assert_active()
+    return nil
+  end
+  if record.owner ~= coroutine.running() then errors.raise("wrong_coroutine") end
+  if record.ended then errors.raise("closed", "the transaction has ended: rolled_back") end
+  if not root.managed then core.told(root.userdata) end
+  return root.lost
+end
+
 for _, name in ipairs { "run", "row", "rows", "value", "values", "exec", "atomic", "snapshot",
             "begin", "in_transaction" } do
   Bound[name] = function(self, ...)
-    self.transaction:assert_active()
-    local engine = self.engine
+    local err = lost(self.record)
+    if err then return nil, err end
+    local engine = self.base
     return engine[name](engine, ...)
   end
 end
 
 local bound_metatable = {
   __index = function(self, key)
-    return Bound[key] or self.engine[key]
+    return Bound[key] or self.base[key]
   end,
 }
 
-local function bind_engine(engine, tx)
-  return setmetatable({ engine = engine, transaction = tx }, bound_metatable)
+local function base_of(engine)
+  return rawget(engine, "base") or engine
 end
 
--- Gives the userdata its id and the parts of the store.
-local function dress(store, tx, nested)
-  local shared = store.context.engine.shared
-  if not nested then shared.transaction_id = store.context:new_id() end
-  local fields = store:view(bind_engine(store.context.engine, tx))
-  rawset(fields, "id", shared.transaction_id)
-  core.fields(tx, fields)
+local Transaction = {} -- the methods
+
+-- Gives the userdata its methods and the parts of the store.
+local function dress(store, record)
+  local engine = base_of(store.context.engine)
+  record.owner = coroutine.running()
+  local fields = store:view(setmetatable({ base = engine, record = record,
+    transaction = record.userdata }, bound_metatable))
+  for name, method in pairs(Transaction) do rawset(fields, name, method) end
+  rawset(fields, "id", record.root.id)
+  rawset(fields, "record", record)
+  rawset(fields, "abandoned", function() transaction.abandoned(record) end)
+  core.fields(record.userdata, fields)
 end
 
-local function begin(store, timeout, managed)
-  local engine = store.context.engine
+-- The root is known to others from here on.
+local function become_root(record, store, label)
+  local context = store.context:with { engine = base_of(store.context.engine) }
+  record.root, record.mark, record.participants = record, 0, {}
+  record.id, record.label, record.context = context:new_id(), label, context
+  record.started_at = context:now()
+  dress(store, record)
+  local ok, err = write_set.record(context.engine)
+  if not ok and err then return nil, err end
+  context.engine.shared.open[1] = record
+  open_roots[record] = true
+  return record
+end
+
+local function become_savepoint(record, root, store)
+  record.root, record.mark = root, #root.participants
+  dress(store, record)
+  return record
+end
+
+-- The root of the transaction that the coroutine has open. A call's own transaction, inside which
+-- this may be run, has none.
+local function open_root(engine)
+  local shared = engine.shared
+  shared.open = shared.open or setmetatable({}, { __mode = "v" })
+  local root = shared.open[1]
+  if root and root.owner == coroutine.running() and root.userdata:status() ~= "rolled_back"
+    and engine:in_transaction() then
+    return root
+  end
+end
+
+-- Inside a call's own transaction: nothing of it is known outside, hence none in the log.
+local function become_inner(record, store)
+  local context = store.context
+  record.root, record.mark, record.participants = record, 0, {}
+  record.id, record.context, record.inner = context:new_id(), context, true
+  dress(store, record)
+  return record
+end
+
+local function become(record, store, label, nested)
+  if not nested then return become_root(record, store, label) end
+  local root = open_root(base_of(store.context.engine))
+  if root then return become_savepoint(record, root, store) end
+  return become_inner(record, store)
+end
+
+local function begin(store, options, managed)
+  local engine = base_of(store.context.engine)
   local nested = engine:in_transaction()
-  local tx, err = engine:begin(timeout, managed)
-  if not tx then return nil, err end
+  open_root(engine)
+  local userdata, err = engine:begin(options.timeout, managed)
+  if not userdata then return nil, err end
   -- A raise (of new_id, or for lack of memory) would leave it open, and what
   -- the coroutine writes next would join it.
-  local ok, failure = pcall(dress, store, tx, nested)
-  if ok then return tx end
-  engine.finish(tx, false)
-  error(failure, 0)
+  local record = { userdata = userdata, managed = managed }
+  local ok, made, failure = pcall(become, record, store, options.label, nested)
+  if ok and made then return record end
+  engine.finish(userdata, false)
+  if not ok then error(made, 0) end
+  return nil, failure
 end
 
-local function settle(engine, tx, ok, first, second, ...)
-  if not ok then
-    engine.finish(tx, false)
-    error(first, 0)
+local function forget(root)
+  open_roots[root] = nil
+  local open = root.context.engine.shared.open
+  if open and open[1] == root then open[1] = nil end
+end
+
+-- Tells participants, under that status.
+local function tell_rollback(record, all)
+  local root = record.root
+  if #root.participants <= record.mark then return end
+  local outermost = record == root
+  if outermost then core.phase(root.userdata, "rolling_back") end
+  participants.roll_back(root, record.mark, all)
+  if outermost then core.phase(root.userdata, "rolled_back") end
+end
+
+local function roll_back(record, all)
+  if record == record.root then forget(record) end
+  local ok, err = core.finish(record.userdata, false)
+  tell_rollback(record, all)
+  return ok, err
+end
+
+-- The first phase, and the commit.
+local function decide(root)
+  local ok, err = participants.prepare(root)
+  local number = true
+  if ok and not root.inner then
+    number, err = transaction_log.add(root)
+    ok = number
   end
-  if first == nil and second ~= nil then
-    engine.finish(tx, false)
+  if ok then ok, err = core.finish(root.userdata, true) end
+  if not ok then return nil, err end
+  return number
+end
+
+-- Its owner learns that somebody else ended it.
+local function acknowledge(record)
+  record.ended = true
+  if record == record.root then core.told(record.userdata) end
+  return nil, record.root.lost
+end
+
+-- However deciding failed, nothing stays.
+local function undo(root)
+  local status = root.userdata:status()
+  if status == "active" or status == "preparing" then
+    roll_back(root, false)
+    return
+  end
+  forget(root)
+  if root.lost then acknowledge(root) end
+  tell_rollback(root, false)
+end
+
+local function commit_root(root)
+  local returned, number, err = pcall(decide, root)
+  if not (returned and number) then
+    undo(root)
+    if not returned then error(number, 0) end
+    return nil, err
+  end
+  forget(root)
+  if #root.participants > 0 then
+    pcall(participants.commit, root, number) -- what fails is done by recover
+    core.phase(root.userdata, "committed")
+  end
+  return true
+end
+
+local function commit(record)
+  if record == record.root then return commit_root(record) end
+  return core.finish(record.userdata, true)
+end
+
+local function settle(record, ok, first, second, ...)
+  if record.root.lost then
+    acknowledge(record)
+    if not ok then error(first, 0) end
+    return nil, record.root.lost
+  end
+  if not ok or (first == nil and second ~= nil) then
+    roll_back(record, true)
+    if not ok then error(first, 0) end
     return nil, second, ...
   end
-  local kept, err = engine.finish(tx, true)
+  local kept, err = commit(record)
   if not kept then return nil, err end
   return first, second, ...
 end
 
 --- Runs fn(tx) in one transaction, or in a savepoint of the one that is open.
 ---@param store table  the store or transaction it is called on
----@param options table  timeout?
+---@param options table  timeout?, label?
 ---@param fn function
 function transaction.run(store, options, fn)
-  local tx, err = begin(store, options.timeout, true)
-  if not tx then return nil, err end
-  return settle(store.context.engine, tx, pcall(fn, tx))
+  local record, err = begin(store, options, true)
+  if not record then return nil, err end
+  return settle(record, pcall(fn, record.userdata))
 end
 
 --- Takes the write lock and gives the transaction.
@@ -79,10 +251,155 @@ end
 ---@param options table  timeout?, label?
 ---@return userdata?, moonbase.Error?
 function transaction.begin(store, options)
-  if store.context.engine:in_transaction() then
+  local open, err = store.context.engine:in_transaction()
+  if err then return nil, err end
+  if open then
     errors.raise("invalid", "a transaction is open already; use savepoint() or transaction()")
   end
-  return begin(store, options.timeout, false)
+  local record
+  record, err = begin(store, options, false)
+  return record and record.userdata, err
+end
+
+-- The record of a transaction that may be added to now; nil when somebody else ended it.
+local function usable(self)
+  local record = self.record
+  local err = lost(record)
+  if err then return nil, err end
+  if record.root.userdata:status() == "preparing" then
+    errors.raise("invalid", "the transaction is being committed")
+  end
+  return record
+end
+
+-- The same of one that its user may end.
+local function endable(self)
+  local record, err = usable(self)
+  if not self.record.managed then
+    if not record then return acknowledge(self.record) end
+  elseif record then
+    errors.raise("invalid", "the function that runs this transaction ends it")
+  end
+  return record, err
+end
+
+--- Makes everything durable and visible. In an enclosing transaction: a part of that one.
+---@return true|nil
+---@return moonbase.Error|nil err  nothing was changed; `timeout` when it was ended from outside
+function Transaction:commit()
+  local record, err = endable(self)
+  if not record then return nil, err end
+  return commit(record)
+end
+
+--- Undoes everything since it began.
+---@return true|nil
+---@return moonbase.Error|nil err  `timeout` when it was ended, and undone, from outside
+function Transaction:rollback()
+  local record, err = endable(self)
+  if not record then return nil, err end
+  return roll_back(record, true)
+end
+
+--- A transaction inside this one, with an end of its own.
+---@return userdata|nil tx
+---@return moonbase.Error|nil
+function Transaction:savepoint()
+  local record, err = usable(self)
+  if not record then return nil, err end
+  local made
+  made, err = begin(self, {}, false)
+  return made and made.userdata, err
+end
+
+--- Adds an outside participant: when the transaction is committed, all prepare(tx_id) run first,
+--- in this order, and one that raises or returns nil and an error rolls everything back; then the
+--- decision is written together with the data; then all commit(tx_id) run. What fails there is
+--- retried by `store.transactions:recover`.
+---@param name string       as recover will name it
+---@param callbacks { prepare: fun(id: string), commit: fun(id: string), rollback: fun(id: string) }
+---@return true|nil
+---@return moonbase.Error|nil err  `exists` when one of that name takes part
+function Transaction:enlist(name, callbacks)
+  local record, err = usable(self)
+  if not record then return nil, err end
+  if record.root.inner then
+    errors.raise("invalid", "nothing can take part in the transaction of a single call")
+  end
+  return participants.add(record.root, name, callbacks)
+end
+
+--- What was written so far, by part and id; what was undone is not in it.
+---@return moonbase.Written[]|nil  up to 10,000
+---@return boolean|moonbase.Error  true when there was more
+function Transaction:write_set()
+  local record = self.record
+  local err = lost(record)
+  if err then return nil, err end
+  return write_set.get(record.root.context)
+end
+
+--- Undoes it unless it has ended; what the end of a `<close>` scope does.
+function Transaction:close()
+  local record = self.record
+  if record.root.lost then
+    if not record.managed then acknowledge(record) end
+  elseif self:status() == "active" and not record.managed then
+    lost(record)
+    roll_back(record, true)
+  end
+end
+
+--- Called when one is collected that was not ended, which has rolled it back.
+---@param record moonbase.Transaction
+function transaction.abandoned(record)
+  local root = record.root
+  if record ~= root then
+    participants.roll_back(root, record.mark, true)
+    return
+  end
+  forget(root)
+  if root.inner then return end
+  root.context:tell("transaction_abandoned", {
+    id = root.id, label = root.label, started_at = root.started_at, scope = root.context.scope_name,
+  })
+  participants.roll_back(root, 0, false)
+end
+
+-- What tells a file from others, by whatever name it was opened.
+local function file_of(engine)
+  if engine.path == ":memory:" then return engine.shared end
+  return core.canonical_path(engine.path) or engine.path
+end
+
+--- The roots that this process has open on the file, oldest first.
+---@param ctx moonbase.Context
+---@return moonbase.Transaction[]
+function transaction.open(ctx)
+  local file, found = file_of(ctx.engine), {}
+  for root in pairs(open_roots) do
+    if file_of(root.context.engine) == file then found[#found + 1] = root end
+  end
+  table.sort(found, function(a, b)
+    if a.started_at ~= b.started_at then return a.started_at < b.started_at end
+    return a.id < b.id
+  end)
+  return found
+end
+
+--- Rolls one back that another coroutine may own, who is told at his next call.
+---@param root moonbase.Transaction
+---@return true|nil
+---@return moonbase.Error|nil
+function transaction.timeout(root)
+  local preparing = root.userdata:status() == "preparing"
+  local ok, err = core.timeout(root.userdata)
+  if not ok then return nil, err end
+  root.lost = errors.new("timeout", "the transaction was open for too long")
+  forget(root)
+  -- Whoever is preparing tells them himself, when that is over.
+  if not preparing then participants.roll_back(root, 0, true) end
+  return true
 end
 
 return transaction

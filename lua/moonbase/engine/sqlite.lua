@@ -293,10 +293,36 @@ function Engine:vectors_cache(bytes)
   return self.connection:vectors_cache(bytes)
 end
 
+--- Records the writes of transactions to a table; see moonbase.write_set.
+---@param rule table  table, part, scope, shift, fields
+---@return true|nil, moonbase.Error?
+function Engine:watch(rule)
+  return self.connection:watch(rule)
+end
+
+--- Records what the transaction that was just begun is going to write.
+---@return boolean|nil recorded, moonbase.Error?  false: this SQLite cannot tell
+function Engine:record()
+  return self.connection:record()
+end
+
+--- What was recorded, as a JSON array of objects.
+---@return string|nil json
+---@return boolean|moonbase.Error cut  there was more
+function Engine:written()
+  return self.connection:written()
+end
+
 --- Whether the calling coroutine has a transaction open on this connection.
 ---@return boolean
 function Engine:in_transaction()
   return self.connection:in_transaction()
+end
+
+--- How many prepared statements the connection keeps.
+---@return integer
+function Engine:statements()
+  return self.connection:statements()
 end
 
 return Engine
