@@ -76,7 +76,7 @@ local function make_statements(entry)
 end
 
 local function add_column(entry, row)
-  local column = { name = row.name, type = row.type }
+  local column = { name = row.name, type = row.type == "ANY" and "" or row.type }
   entry.columns[#entry.columns + 1] = column
   if row.pk > 0 then entry.key[row.pk] = column end
 end
