@@ -6,6 +6,7 @@
 #include "binding/calls.h"
 #include "binding/errors.h"
 #include "binding/property_graph.h"
+#include "binding/text.h"
 #include "binding/transaction.h"
 #include "binding/types.h"
 #include "binding/vectors.h"
@@ -340,6 +341,10 @@ static const luaL_Reg methods[] = {
     { "graph_walk", mbL_graph_walk },
     { "graph_path", mbL_graph_path },
     { "graph_rank", mbL_graph_rank },
+    { "text_put", mbL_text_put },
+    { "text_remove", mbL_text_remove },
+    { "text_drop", mbL_text_drop },
+    { "text_search", mbL_text_search },
     { "vectors_put", mbL_vectors_put },
     { "vectors_remove", mbL_vectors_remove },
     { "vectors_search", mbL_vectors_search },

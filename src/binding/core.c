@@ -15,6 +15,7 @@
 #include "binding/kernels.h"
 #include "binding/property_graph.h"
 #include "binding/salvage.h"
+#include "binding/text.h"
 #include "binding/transaction.h"
 #include "binding/vectors.h"
 #include "binding/vm.h"
@@ -68,6 +69,7 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_connection_functions);
     add(L, 2, 1, mbL_transaction_functions);
     add(L, 2, 1, mbL_vector_functions);
+    add(L, 2, 1, mbL_text_functions);
     add(L, 2, 1, mbL_chain_functions);
     add(L, 2, 1, mbL_graph_functions);
     add(L, 2, 1, mbL_file_functions);

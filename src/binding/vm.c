@@ -14,6 +14,7 @@ static int vm_gc(lua_State *L)
     mb_buffer_free(&vm->scratch);
     mb_buffer_free(&vm->unescaped);
     mb_buffer_free(&vm->blob_names);
+    mb_buffer_free(&vm->text.items);
     mb_json_canonical_free(&vm->canonical);
     mb_zstd_free(&vm->zstd);
     mb_uuid7_free(&vm->uuid);
@@ -28,6 +29,7 @@ static void vm_init(lua_State *L, mbL_vm *vm)
     mb_buffer_init(&vm->scratch, allocator);
     mb_buffer_init(&vm->unescaped, allocator);
     mb_buffer_init(&vm->blob_names, allocator);
+    mb_buffer_init(&vm->text.items, allocator);
     mb_json_canonical_init(&vm->canonical, allocator);
     vm->sha256_hardware = mb_sha256_hardware();
 }
@@ -85,5 +87,6 @@ void mbL_vm_trim(mbL_vm *vm)
 {
     mb_buffer_trim(&vm->scratch, MBL_SCRATCH_KEEP);
     mb_buffer_trim(&vm->unescaped, MBL_SCRATCH_KEEP);
+    mb_buffer_trim(&vm->text.items, MBL_SCRATCH_KEEP);
     mb_json_canonical_trim(&vm->canonical, MBL_SCRATCH_KEEP);
 }

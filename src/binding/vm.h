@@ -11,6 +11,7 @@
 #include "kernel/common.h"
 #include "kernel/compress.h"
 #include "kernel/json_canonical.h"
+#include "kernel/text_terms.h"
 #include "kernel/uuid7.h"
 
 // A work buffer that grew beyond this is given back after use.
@@ -21,6 +22,7 @@ typedef struct mbL_vm {
     mb_buffer unescaped;         // the JSON decoder's own: a string without its escapes
     mb_buffer blob_names;        // hashes that what was bound names, until they are asked for
     mb_json_canonical canonical; // work space of core.canonical
+    mb_text_terms text;          // the terms of a text
     mb_uuid7 uuid;               // generator of ids
     mb_zstd zstd;                // compression contexts
     bool sha256_hardware;        // the processor has SHA-256 instructions

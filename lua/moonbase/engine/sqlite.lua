@@ -313,6 +313,34 @@ function Engine:written()
   return self.connection:written()
 end
 
+--- Adds texts to a set of the text index: serials and texts are arrays of the same length. Inside a
+--- transaction.
+---@param set integer
+---@return true|nil, moonbase.Error?
+function Engine:text_put(set, serials, texts)
+  return self.connection:text_put(set, serials, texts)
+end
+
+--- Takes a text out, given as it was put. Inside a transaction.
+---@return true|nil, moonbase.Error?
+function Engine:text_remove(set, serial, text)
+  return self.connection:text_remove(set, serial, text)
+end
+
+--- Takes all texts out. Inside a transaction.
+---@return true|nil, moonbase.Error?
+function Engine:text_drop(set)
+  return self.connection:text_drop(set)
+end
+
+--- The best k texts for a query.
+---@param among? integer[]  these serials only, ascending
+---@return integer[]|nil serials
+---@return number[]|moonbase.Error scores
+function Engine:text_search(set, query, k, among)
+  return self.connection:text_search(set, query, k, among)
+end
+
 --- Whether the calling coroutine has a transaction open on this connection.
 ---@return boolean
 function Engine:in_transaction()

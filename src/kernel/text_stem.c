@@ -1,0 +1,277 @@
+#include "kernel/text_stem.h"
+
+#include <string.h>
+
+// The word that is cut. A y that is a consonant is a Y meanwhile.
+typedef struct stem {
+    char *word;
+    size_t length;
+    size_t r1; // the region behind the first consonant that follows a vowel
+    size_t r2; // the same again, within r1
+} stem;
+
+// An ending and what takes its place.
+typedef struct rule {
+    const char *ending;
+    const char *instead;
+} rule;
+
+static bool is_vowel(char c)
+{
+    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
+}
+
+static bool ends(const stem *s, const char *ending)
+{
+    size_t n = strlen(ending);
+    return s->length >= n && memcmp(s->word + s->length - n, ending, n) == 0;
+}
+
+// Where the region behind the first consonant that follows a vowel begins, from `at` on.
+static size_t region(const stem *s, size_t at)
+{
+    while (at < s->length && !is_vowel(s->word[at]))
+        at++;
+    while (at < s->length && is_vowel(s->word[at]))
+        at++;
+    return at < s->length ? at + 1 : at;
+}
+
+static void find_regions(stem *s)
+{
+    static const char *const prefixes[] = { "gener", "commun", "arsen" };
+    s->r1 = region(s, 0);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t n = strlen(prefixes[i]);
+        if (s->length >= n && memcmp(s->word, prefixes[i], n) == 0)
+            s->r1 = n;
+    }
+    s->r2 = region(s, s->r1);
+}
+
+// Whether there is a vowel among the first `length` letters.
+static bool has_vowel(const stem *s, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (is_vowel(s->word[i]))
+            return true;
+    }
+    return false;
+}
+
+// Whether the first `length` letters end in a short syllable.
+static bool is_short(const stem *s, size_t length)
+{
+    const char *w = s->word;
+    if (length == 2)
+        return is_vowel(w[0]) && !is_vowel(w[1]);
+    if (length < 3)
+        return false;
+    char last = w[length - 1];
+    return !is_vowel(w[length - 3]) && is_vowel(w[length - 2]) && !is_vowel(last) &&
+           last != 'w' && last != 'x' && last != 'Y';
+}
+
+static void replace(stem *s, const char *ending, const char *instead)
+{
+    size_t n = strlen(instead);
+    s->length -= strlen(ending);
+    memcpy(s->word + s->length, instead, n);
+    s->length += n;
+}
+
+// The rule of the longest ending that the word has: the first one in the list.
+static const rule *find_rule(const stem *s, const rule *rules)
+{
+    for (; rules->ending != NULL; rules++) {
+        if (ends(s, rules->ending))
+            return rules;
+    }
+    return NULL;
+}
+
+static void plural(stem *s)
+{
+    if (ends(s, "sses")) {
+        s->length -= 2;
+    } else if (ends(s, "ied") || ends(s, "ies")) {
+        s->length -= s->length > 4 ? 2 : 1;
+    } else if (!ends(s, "us") && !ends(s, "ss") && ends(s, "s") && s->length > 2 &&
+               has_vowel(s, s->length - 2)) {
+        s->length--;
+    }
+}
+
+// After "ed" or "ing" went: hop(p)ing, hop(e)ing, conflat(e)ed.
+static void mend(stem *s)
+{
+    char last = s->word[s->length - 1];
+    bool twice = s->length > 1 && last == s->word[s->length - 2];
+    if (ends(s, "at") || ends(s, "bl") || ends(s, "iz"))
+        s->word[s->length++] = 'e';
+    else if (twice && strchr("bdfgmnprt", last) != NULL)
+        s->length--;
+    else if (s->r1 >= s->length && is_short(s, s->length))
+        s->word[s->length++] = 'e';
+}
+
+static void past(stem *s)
+{
+    static const rule rules[] = { { "eedly", "ee" }, { "ingly", "" }, { "edly", "" },
+                                  { "eed", "ee" },   { "ing", "" },   { "ed", "" },
+                                  { NULL, NULL } };
+    const rule *found = find_rule(s, rules);
+    if (found == NULL)
+        return;
+    size_t rest = s->length - strlen(found->ending);
+    if (found->instead[0] != '\0') {
+        if (rest >= s->r1)
+            replace(s, found->ending, found->instead);
+    } else if (has_vowel(s, rest)) {
+        s->length = rest;
+        mend(s);
+    }
+}
+
+static void final_y(stem *s)
+{
+    char *last = &s->word[s->length - 1];
+    if (s->length > 2 && (*last == 'y' || *last == 'Y') && !is_vowel(last[-1]))
+        *last = 'i';
+}
+
+static void derived(stem *s)
+{
+    static const rule rules[] = {
+        { "ational", "ate" }, { "fulness", "ful" }, { "iveness", "ive" }, { "ization", "ize" },
+        { "ousness", "ous" }, { "biliti", "ble" },  { "lessli", "less" }, { "tional", "tion" },
+        { "alism", "al" },    { "aliti", "al" },    { "ation", "ate" },   { "entli", "ent" },
+        { "fulli", "ful" },   { "iviti", "ive" },   { "ousli", "ous" },   { "abli", "able" },
+        { "alli", "al" },     { "anci", "ance" },   { "ator", "ate" },    { "enci", "ence" },
+        { "izer", "ize" },    { "bli", "ble" },     { "ogi", "og" },      { "li", "" },
+        { NULL, NULL }
+    };
+    const rule *found = find_rule(s, rules);
+    if (found == NULL)
+        return;
+    size_t rest = s->length - strlen(found->ending);
+    char before = rest > 0 ? s->word[rest - 1] : ' ';
+    if (rest < s->r1 || (strcmp(found->ending, "ogi") == 0 && before != 'l') ||
+        (strcmp(found->ending, "li") == 0 && strchr("cdeghkmnrt", before) == NULL))
+        return;
+    replace(s, found->ending, found->instead);
+}
+
+static void derived_further(stem *s)
+{
+    static const rule rules[] = { { "ational", "ate" }, { "tional", "tion" }, { "alize", "al" },
+                                  { "ative", NULL },    { "icate", "ic" },    { "iciti", "ic" },
+                                  { "ical", "ic" },     { "ness", "" },       { "ful", "" },
+                                  { NULL, NULL } };
+    const rule *found = find_rule(s, rules);
+    if (found == NULL)
+        return;
+    size_t rest = s->length - strlen(found->ending);
+    if (found->instead == NULL && rest >= s->r2)
+        s->length = rest;
+    else if (found->instead != NULL && rest >= s->r1)
+        replace(s, found->ending, found->instead);
+}
+
+static void suffix(stem *s)
+{
+    static const rule rules[] = {
+        { "ement", "" }, { "able", "" }, { "ance", "" }, { "ence", "" }, { "ible", "" },
+        { "ment", "" },  { "ant", "" },  { "ate", "" },  { "ent", "" },  { "ion", "" },
+        { "ism", "" },   { "iti", "" },  { "ive", "" },  { "ize", "" },  { "ous", "" },
+        { "al", "" },    { "er", "" },   { "ic", "" },   { NULL, NULL }
+    };
+    const rule *found = find_rule(s, rules);
+    if (found == NULL)
+        return;
+    size_t rest = s->length - strlen(found->ending);
+    bool ion = strcmp(found->ending, "ion") == 0;
+    char before = rest > 0 ? s->word[rest - 1] : ' ';
+    if (rest >= s->r2 && (!ion || before == 's' || before == 't'))
+        s->length = rest;
+}
+
+static void final_e(stem *s)
+{
+    size_t rest = s->length - 1;
+    if (ends(s, "e") && (rest >= s->r2 || (rest >= s->r1 && !is_short(s, rest))))
+        s->length = rest;
+    else if (ends(s, "ll") && rest >= s->r2)
+        s->length = rest;
+}
+
+static bool is_exception(stem *s)
+{
+    static const rule rules[] = {
+        { "skis", "ski" },      { "skies", "sky" },    { "dying", "die" },
+        { "lying", "lie" },     { "tying", "tie" },    { "idly", "idl" },
+        { "gently", "gentl" },  { "ugly", "ugli" },    { "early", "earli" },
+        { "only", "onli" },     { "singly", "singl" }, { "sky", "sky" },
+        { "news", "news" },     { "howe", "howe" },    { "atlas", "atlas" },
+        { "cosmos", "cosmos" }, { "bias", "bias" },    { "andes", "andes" },
+        { NULL, NULL }
+    };
+    for (const rule *r = rules; r->ending != NULL; r++) {
+        if (strlen(r->ending) == s->length && ends(s, r->ending)) {
+            replace(s, r->ending, r->instead);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_finished(const stem *s)
+{
+    static const char *const words[] = { "inning",  "outing",  "canning", "herring",
+                                         "earring", "proceed", "exceed",  "succeed" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strlen(words[i]) == s->length && ends(s, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static void mark_consonants(stem *s)
+{
+    for (size_t i = 0; i < s->length; i++) {
+        if (s->word[i] == 'y' && (i == 0 || is_vowel(s->word[i - 1])))
+            s->word[i] = 'Y';
+    }
+}
+
+static void unmark(stem *s)
+{
+    for (size_t i = 0; i < s->length; i++) {
+        if (s->word[i] == 'Y')
+            s->word[i] = 'y';
+    }
+}
+
+size_t mb_text_stem(char *word, size_t length)
+{
+    stem s = { .word = word, .length = length };
+    for (size_t i = 0; i < length; i++) {
+        if (word[i] < 'a' || word[i] > 'z')
+            return length;
+    }
+    if (length <= 2 || is_exception(&s))
+        return s.length;
+    mark_consonants(&s);
+    find_regions(&s);
+    plural(&s);
+    if (!is_finished(&s)) {
+        past(&s);
+        final_y(&s);
+        derived(&s);
+        derived_further(&s);
+        suffix(&s);
+        final_e(&s);
+    }
+    unmark(&s);
+    return s.length;
+}

@@ -1,0 +1,64 @@
+// Lists of postings that are too long for a page: a directory, which tells what to expect in
+// each chunk, and the chunks.
+#ifndef MB_STORAGE_TEXT_LISTS_H
+#define MB_STORAGE_TEXT_LISTS_H
+
+#include "storage/text_rows.h"
+
+// Postings in memory. All zero: none.
+typedef struct mb_text_postings {
+    mb_posting *items;
+    size_t count;
+    size_t capacity;
+} mb_text_postings;
+
+// A chunk, as the directory has it.
+typedef struct mb_text_part {
+    uint32_t number;        // in its key
+    uint32_t last;          // the greatest serial in it, or more
+    uint32_t count;         // of postings
+    mb_posting_peaks peaks; // of its postings, and perhaps of some that are gone
+} mb_text_part;
+
+typedef struct mb_text_directory {
+    mb_text_part *parts; // by serial
+    size_t count;
+    size_t capacity;
+} mb_text_directory;
+
+MB_HIDDEN_BEGIN
+
+// Has room for so many more postings.
+bool mb_text_postings_room(mb_reader *r, mb_text_postings *postings, size_t extra);
+void mb_text_postings_free(mb_text_postings *postings);
+
+// Fills the directory in; frees it.
+bool mb_text_directory_read(mb_reader *r, int64_t segment, uint32_t list,
+                            mb_text_directory *directory);
+bool mb_text_directory_write(mb_reader *r, int64_t segment, uint32_t list,
+                             const mb_text_directory *directory, size_t *bytes);
+void mb_text_directory_free(mb_text_directory *directory);
+
+// Reads the postings of a chunk into `out`, which has room for part->count.
+bool mb_text_chunk_read(mb_reader *r, int64_t segment, uint32_t list, const mb_text_part *part,
+                        mb_posting *out);
+
+// Writes a chunk with so many postings, no more than fit; changes the part to what it is then.
+// Without any, deletes it.
+bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_part *part,
+                         const mb_posting *items, size_t count, size_t *bytes);
+
+// Writes all of a list that is not there yet. Adds to `bytes` what it takes.
+bool mb_text_list_write(mb_reader *r, int64_t segment, uint32_t list, const mb_posting *items,
+                        size_t count, size_t *bytes);
+
+// Appends the postings of a list, which must be so many.
+bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list, size_t count,
+                       mb_text_postings *postings);
+
+// Removes a list.
+bool mb_text_list_delete(mb_reader *r, int64_t segment, uint32_t list);
+
+MB_HIDDEN_END
+
+#endif

@@ -1,0 +1,177 @@
+#include "storage/text_source.h"
+
+#include <string.h>
+
+#define NONE ((uint64_t)UINT32_MAX + 1)
+
+enum { PART_MAX = MB_TEXT_CHUNK / 2 };
+
+static bool is_long(const mb_text_source *s)
+{
+    return s->bounds != NULL;
+}
+
+// Scores are rounded, so a bound is one more.
+static uint32_t bound_of(const mb_text_weight *weight, const mb_posting_peaks *peaks)
+{
+    uint32_t bound = 0;
+    for (uint32_t i = 0; i < peaks->used; i++) {
+        uint32_t score = mb_text_score(weight, peaks->count[i], peaks->words[i]);
+        if (score >= bound)
+            bound = score + 1;
+    }
+    return bound;
+}
+
+static bool weigh_parts(mb_reader *r, mb_text_source *s, const mb_text_weight *weight)
+{
+    s->items = sqlite3_malloc64(PART_MAX * sizeof *s->items);
+    s->bounds = sqlite3_malloc64((s->directory.count + 1) * sizeof *s->bounds);
+    if (s->items == NULL || s->bounds == NULL)
+        return mb_reader_no_memory(r);
+    for (size_t i = 0; i < s->directory.count; i++) {
+        if (s->directory.parts[i].count > PART_MAX)
+            return mb_text_damaged(r);
+        s->bounds[i] = bound_of(weight, &s->directory.parts[i].peaks);
+    }
+    return true;
+}
+
+bool mb_text_source_weigh(mb_reader *r, mb_text_source *s, const mb_text_weight *weight)
+{
+    if (s->list != 0)
+        return weigh_parts(r, s, weight);
+    for (size_t i = 0; i < s->count; i++) {
+        uint32_t score = mb_text_score(weight, s->items[i].count, s->items[i].words);
+        if (score > s->most)
+            s->most = score;
+    }
+    return true;
+}
+
+static void skip_postings(mb_text_source *s, uint32_t from)
+{
+    while (s->at < s->count && s->items[s->at].serial < from)
+        s->at++;
+}
+
+static uint64_t seek_part(mb_text_source *s, uint32_t from)
+{
+    const mb_text_directory *d = &s->directory;
+    while (s->part < d->count && d->parts[s->part].last < from) {
+        s->part++;
+        s->loaded = false;
+    }
+    if (s->part == d->count)
+        return NONE;
+    if (!s->loaded)
+        return s->part > 0 && d->parts[s->part - 1].last >= from
+                   ? (uint64_t)d->parts[s->part - 1].last + 1
+                   : from;
+    skip_postings(s, from);
+    return s->at < s->count ? s->items[s->at].serial : from;
+}
+
+uint64_t mb_text_source_seek(mb_text_source *s, uint32_t from)
+{
+    if (is_long(s))
+        return seek_part(s, from);
+    skip_postings(s, from);
+    return s->at < s->count ? s->items[s->at].serial : NONE;
+}
+
+uint32_t mb_text_source_bound(const mb_text_source *s, uint32_t to)
+{
+    uint32_t bound = 0;
+    if (!is_long(s))
+        return s->at < s->count && s->items[s->at].serial <= to ? s->most : 0;
+    for (size_t i = s->part; i < s->directory.count; i++) {
+        if (s->bounds[i] > bound)
+            bound = s->bounds[i];
+        if (s->directory.parts[i].last >= to)
+            break;
+    }
+    return bound;
+}
+
+static bool load(mb_reader *r, mb_text_source *s)
+{
+    const mb_text_part *part = &s->directory.parts[s->part];
+    if (s->loaded)
+        return true;
+    if (!mb_text_chunk_read(r, s->segment, s->list - 1, part, s->items))
+        return false;
+    s->count = part->count;
+    s->at = 0;
+    s->loaded = true;
+    return true;
+}
+
+static void add(mb_text_source *s, const mb_text_weight *weight, uint32_t from, uint32_t to,
+                uint32_t *scores, uint64_t *touched)
+{
+    size_t i = s->at;
+    for (; i < s->count && s->items[i].serial < from; i++) {
+    }
+    for (; i < s->count && s->items[i].serial <= to; i++) {
+        uint32_t text = s->items[i].serial - from;
+        scores[text] += mb_text_score(weight, s->items[i].count, s->items[i].words);
+        touched[text / 64] |= UINT64_C(1) << text % 64;
+    }
+    s->at = i;
+}
+
+bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                        uint32_t from, uint32_t to, uint32_t *scores, uint64_t *touched)
+{
+    if (!is_long(s)) {
+        add(s, weight, from, to, scores, touched);
+        return true;
+    }
+    while (s->part < s->directory.count) {
+        if (!load(r, s))
+            return false;
+        add(s, weight, from, to, scores, touched);
+        if (s->at < s->count || s->directory.parts[s->part].last >= to)
+            break;
+        s->part++;
+        s->loaded = false;
+    }
+    return true;
+}
+
+static bool find_part(mb_reader *r, mb_text_source *s, uint32_t serial)
+{
+    if (is_long(s)) {
+        seek_part(s, serial);
+        if (s->part == s->directory.count) {
+            s->count = 0;
+            return true;
+        }
+        if (!load(r, s))
+            return false;
+    }
+    skip_postings(s, serial);
+    return true;
+}
+
+bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                          mb_text_candidate *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!find_part(r, s, texts[i].serial))
+            return false;
+        if (s->at < s->count && s->items[s->at].serial == texts[i].serial)
+            texts[i].score +=
+                mb_text_score(weight, s->items[s->at].count, s->items[s->at].words);
+    }
+    return true;
+}
+
+void mb_text_source_free(mb_text_source *s)
+{
+    sqlite3_free(s->items);
+    sqlite3_free(s->bounds);
+    mb_text_directory_free(&s->directory);
+    memset(s, 0, sizeof *s);
+}

@@ -1,0 +1,53 @@
+// The postings of one word in one segment, or in the tail, while a search goes through them in
+// the order of their serials.
+#ifndef MB_STORAGE_TEXT_SOURCE_H
+#define MB_STORAGE_TEXT_SOURCE_H
+
+#include "kernel/text_weight.h"
+#include "storage/text_lists.h"
+
+typedef struct mb_text_source {
+    mb_posting *items; // postings in memory: all, or those of the present part
+    size_t count;      // how many
+    size_t at;         // the next one
+    uint32_t most;     // no posting of a source without parts counts more
+    // only of a long list, which is read part by part
+    mb_text_directory directory; // of its parts
+    uint32_t *bounds;            // no posting of a part counts more
+    size_t part;                 // the present part
+    bool loaded;                 // its postings are in memory
+    int64_t segment;             // where the list is
+    uint32_t list;               // its number + 1; 0: the list is not long
+} mb_text_source;
+
+// A text that may be among the best.
+typedef struct mb_text_candidate {
+    uint32_t serial;
+    uint32_t score; // what the words counted so far give
+} mb_text_candidate;
+
+MB_HIDDEN_BEGIN
+
+// Computes what no posting counts more than.
+bool mb_text_source_weigh(mb_reader *r, mb_text_source *s, const mb_text_weight *weight);
+
+// Goes to the first posting of serial `from` or greater, or to the part that it would be in;
+// gives a serial that it has at least, and UINT32_MAX + 1 where there is none.
+uint64_t mb_text_source_seek(mb_text_source *s, uint32_t from);
+
+// What no posting up to serial `to` counts more than, from the present one on.
+uint32_t mb_text_source_bound(const mb_text_source *s, uint32_t to);
+
+// Adds what postings from the present one up to serial `to` count to those of texts `from` on.
+bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                        uint32_t from, uint32_t to, uint32_t *scores, uint64_t *touched);
+
+// Adds what they count to those of some texts only, whose serials ascend.
+bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                          mb_text_candidate *texts, size_t count);
+
+void mb_text_source_free(mb_text_source *s);
+
+MB_HIDDEN_END
+
+#endif
