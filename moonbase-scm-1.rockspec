@@ -142,7 +142,6 @@ build = {
     ["moonbase.schema.013_vectors"] = "lua/moonbase/schema/013_vectors.lua",
     ["moonbase.schema.014_memory"] = "lua/moonbase/schema/014_memory.lua",
     ["moonbase.schema.015_text"] = "lua/moonbase/schema/015_text.lua",
-    ["moonbase.schema.016_graph"] = "lua/moonbase/schema/016_graph.lua",
     ["moonbase.schema.017_transactions"] = "lua/moonbase/schema/017_transactions.lua",
     ["moonbase.schema.blob_index"] = "lua/moonbase/schema/blob_index.lua",
     ["moonbase.sequence"] = "lua/moonbase/sequence.lua",
