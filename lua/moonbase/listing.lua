@@ -12,6 +12,7 @@ Listing.__index = Listing
 ---@class moonbase.listing.Filter
 ---@field [1] string  name
 ---@field [2] string  condition, with at most one parameter
+---@field range? boolean  it begins with the order's first column, of which it limits the range
 
 ---@class moonbase.Listing
 ---@field name string    the call, such as "threads:list"
@@ -40,13 +41,14 @@ function Listing.new(definition)
 end
 
 -- The filters that a call uses, as conditions and their values; `values` maps a filter's name to
--- its value, or to true where the condition has no parameter.
-local function conditions(listing, values)
+-- its value, or to true where the condition has no parameter. A step that fixes the first column is
+-- one search of the index, which the engine (3.40) would give up for walking the limits of a range.
+local function conditions(listing, values, step)
   local texts, arguments = {}, {}
   for _, filter in ipairs(listing.filters) do
     local value = values[filter[1]]
     if value ~= nil then
-      texts[#texts + 1] = filter[2]
+      texts[#texts + 1] = (filter.range and step > 1 and "+" or "") .. filter[2]
       if filter[2]:find("$", 1, true) then arguments[#arguments + 1] = value end
     end
   end
@@ -117,7 +119,7 @@ end
 -- The items of one step.
 function Source:step(step, edge, back, count, offset)
   local listing = self.listing
-  local texts, arguments = conditions(listing, self.values)
+  local texts, arguments = conditions(listing, self.values, step)
   for i = 1, step do arguments[#arguments + 1] = edge[i] end
   arguments[#arguments + 1] = count
   arguments[#arguments + 1] = offset
@@ -140,7 +142,7 @@ function Source:fetch(edge, back, count, offset)
 end
 
 local function count_rows(listing, engine, values)
-  local texts, arguments = conditions(listing, values)
+  local texts, arguments = conditions(listing, values, 0)
   return engine:value("SELECT count(*) " .. listing.source .. where(texts), unpack(arguments))
 end
 

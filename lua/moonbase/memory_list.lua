@@ -22,7 +22,7 @@ local LIST = Listing.new {
     { "scope", "l.scope = $scope" }, { "label1", "l.label = $label1" },
     { "label2", ALSO:format("label2") }, { "label3", ALSO:format("label3") },
     { "label4", ALSO:format("label4") }, { "above", "m.namespace <> $above" },
-    { "since", "l.at >= $since" }, { "before", "l.at < $before" },
+    { "since", "l.at >= $since", range = true }, { "before", "l.at < $before", range = true },
     { "now", "(m.expires_at IS NULL OR m.expires_at > $now)" },
   },
   moment = "now",
