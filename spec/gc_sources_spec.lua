@@ -13,6 +13,7 @@ local PLAIN = {
   event_streams = "name", events = "type retry_key", flow_failures = "step reason",
   flow_iterations = "loop_instance frame", flow_outputs = "loop step",
   flow_steps = "step agent status", flows = "status id mob flow", job_queues = "name",
+  graph_details = "source", graph_nodes = "name", graph_relations = "name",
   jobs = "state id owner token dedupe group_name error", kv = "ns key",
   leases = "name token owner",
   memories = "id namespace type source piece owner author tags entities mentions text",

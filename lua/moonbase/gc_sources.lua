@@ -59,6 +59,7 @@ gc_sources.list = {
   document("session_turns", "result", "key", "s.scope = $scope", OF_SESSION),
   document("vector_items", "metadata", "key", "c.scope = $scope", OF_COLLECTION),
   document("memories", "metadata", "key", "d.key >> 32 = $scope"),
+  document("graph_details", "data", "key", OWN),
   hash("artifact_versions", "hash", [[
     SELECT (artifact << 32) | version AS key, hash AS value FROM artifact_versions
     WHERE scope = $scope AND (artifact, version) > ($after >> 32, $after & 4294967295)

@@ -46,6 +46,7 @@ end
 ---@field vectors moonbase.Vectors
 ---@field memory moonbase.MemoryPart
 ---@field transactions moonbase.Transactions
+---@field graph moonbase.Graph
 ---@field context moonbase.Context
 local Store = {}
 
@@ -64,6 +65,7 @@ local PARTS = {
   specs = "moonbase.specs",
   profiles = "moonbase.profiles",
   vectors = "moonbase.vectors",
+  graph = "moonbase.graph",
   transactions = "moonbase.transactions",
   memory = "moonbase.memory",
 }

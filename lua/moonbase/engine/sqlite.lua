@@ -256,6 +256,16 @@ function Engine:session_graph(key)
   return core.session_graph(self.connection, key, self.transaction)
 end
 
+--- One walk through the graph of the store; see src/binding/property_graph.h for the arguments.
+---@param call string  "neighbors", "walk", "path" or "rank"
+---@param ... any
+---@return table|nil found
+---@return any
+function Engine:graph(call, ...)
+  local connection = self.connection
+  return connection["graph_" .. call](connection, ...)
+end
+
 --- Writes the codes of vectors: slots, serials and vectors are arrays of the same length. Inside a
 --- transaction.
 ---@param set moonbase.VectorSet

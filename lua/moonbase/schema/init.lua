@@ -29,6 +29,7 @@ schema.migrations = {
   require "moonbase.schema.014_memory",
   require "moonbase.schema.015_text",
   require "moonbase.schema.017_transactions",
+  require "moonbase.schema.016_graph",
   nil, -- Lua 5.4's require gives two values, and the last of a list would take both
 }
 
