@@ -4,10 +4,12 @@ local check = require "moonbase.check"
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
 local memory_care = require "moonbase.memory_care"
+local memory_ingest = require "moonbase.memory_ingest"
 local memory_list = require "moonbase.memory_list"
 local memory_record = require "moonbase.memory_record"
 local memory_rows = require "moonbase.memory_rows"
 local memory_select = require "moonbase.memory_select"
+local memory_sources = require "moonbase.memory_sources"
 local memory_update = require "moonbase.memory_update"
 
 ---@class moonbase.MemoryPart
@@ -110,6 +112,31 @@ function Memory:forget(which)
   local ok, err = check.id("id", which)
   if not ok then return nil, err end
   return self.ctx:write(forget_one, self.ctx, which)
+end
+
+--- Remembers a whole source: a document split into pieces, or a chat or thread of e-mails with a
+-- record for each message. The same again writes nothing. Where it has changed, what is gone is
+-- forgotten and what stayed is left alone; with a `version`, the pieces of other versions stay, but
+-- searches find only those of the newest: the greatest number, else the one that came last.
+---@param ingest table  source: its name; kind: "chat", "email" or "document"; text, or messages, an
+---  array of { text, author?, at? }: all of it, not only what is new; title, owner, namespace,
+---  tags, at, ttl: of every piece; version: a name or a number; max_tokens (3000) and overlap
+---  (0.12): of pieces; on_admit: true to refuse what scores low, or fun(piece, score, signals) that
+---  tells whether to admit it
+---@return table|nil report  { source, written, skipped, refused?, ids }; ids of all pieces in order
+---@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails
+function Memory:ingest(ingest)
+  return memory_ingest.run(self.ctx, ingest)
+end
+
+--- Forgets everything that is from a source, of all its versions.
+---@param source string
+---@return integer|nil count
+---@return moonbase.Error|nil err  `invalid`
+function Memory:forget_source(source)
+  local ok, err = check.id("source", source)
+  if not ok then return nil, err end
+  return self.ctx:write(memory_sources.forget, self.ctx, source)
 end
 
 --- Records, the newest first by `at`.
