@@ -2,7 +2,7 @@
 -- gives no short answer.
 
 local core = require "moonbase.core"
-local session_check = require "moonbase.session_check"
+local checks = require "spec.support.checks"
 local support = require "spec.support.sessions"
 
 local user = support.user
@@ -18,7 +18,7 @@ describe("damaged sessions", function()
     assert(session:commit { checkpoint = { turn = { n = 1 }, tools = { 1 } } })
     assert(session:append { user("deep", "right-leaf"), user("deeper") })
     assert(session:checkout("tip"))
-    assert.is_true(session_check.run(engine))
+    assert.is_true(checks.run("session_check", engine))
     assert(engine:exec "PRAGMA foreign_keys = OFF")
   end)
 
@@ -40,7 +40,7 @@ describe("damaged sessions", function()
     return nil, failure
   end
 
-  local function checked() return corrupt(session_check.run(engine)) end
+  local function checked() return corrupt(checks.run("session_check", engine)) end
 
   it("whose path has a gap", function()
     damage "DELETE FROM session_nodes WHERE id = 'left'"
@@ -203,7 +203,7 @@ describe("damaged sessions", function()
         return nil, "undo"
       end)
       assert.is_nil(ok, sql)
-      assert.is_true(session_check.run(engine))
+      assert.is_true(checks.run("session_check", engine))
     end
   end)
 end)

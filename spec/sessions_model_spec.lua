@@ -2,7 +2,7 @@
 
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
-local session_check = require "moonbase.session_check"
+local checks = require "spec.support.checks"
 local Model = require "spec.support.tree_model"
 
 -- The same numbers on every Lua.
@@ -338,7 +338,7 @@ local function check_all(game)
   end
   assert.are.equal(game.model:needed(),
     game.store.context.engine:value("SELECT count(*) FROM session_nodes"))
-  assert.is_true(session_check.run(game.store.context.engine))
+  assert.is_true(checks.run("session_check", game.store.context.engine))
 end
 
 local TABLES = { "sessions", "session_details", "session_nodes", "session_checkpoints",
@@ -356,7 +356,7 @@ describe("sessions and their forks behave as lists do, and leave nothing behind,
       end
       while #game.names > 0 do
         assert(game.store.sessions:delete(table.remove(game.names)))
-        assert.is_true(session_check.run(game.store.context.engine))
+        assert.is_true(checks.run("session_check", game.store.context.engine))
       end
       for _, name in ipairs(TABLES) do
         assert.are.equal(0, game.store.context.engine:value("SELECT count(*) FROM " .. name), name)

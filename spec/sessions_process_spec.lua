@@ -138,7 +138,7 @@ describe("sessions of several processes", function()
     assert.is_true(head.revision >= acknowledged)
     assert.are.equal(2 * head.revision, head.node_count)
     assert.are.equal(head.revision, session:checkpoint().turn)
-    assert.is_true(require("moonbase.session_check").run(store.context.engine))
+    assert.is_true(require("spec.support.checks").run("session_check", store.context.engine))
     store:close()
   end)
 

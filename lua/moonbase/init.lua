@@ -11,6 +11,7 @@ local errors = require "moonbase.errors"
 local export = require "moonbase.export"
 local gc = require "moonbase.gc"
 local import = require "moonbase.import"
+local integrity = require "moonbase.integrity"
 local schema = require "moonbase.schema"
 local stats = require "moonbase.stats"
 local transaction = require "moonbase.transaction"
@@ -182,6 +183,14 @@ end
 ---@return moonbase.Error|nil err  `exists`, `not_found` for a missing folder, `full`, `io`
 function Store:backup(path, options)
   return backup.run(self.context.engine, path, options)
+end
+
+--- Whether the store agrees with itself, from the pages of the file to what one part says of
+--- another. Reads all of it.
+---@return true|nil
+---@return moonbase.Error|nil err  `corrupt`, with `problems`: an array of lines, all that was found
+function Store:check()
+  return integrity.run(self.context.engine)
 end
 
 --- How large the store is, and what takes the room.

@@ -2,17 +2,14 @@
 --- Reads all of them; for store:check.
 
 local errors = require "moonbase.errors"
+local impossible = require "moonbase.impossible"
 local session_checkpoint = require "moonbase.session_checkpoint"
 
 local session_check = {}
 
---- Bodies are read in pages of so many.
-local PAGE = 500
-
--- Each statement finds something that cannot be, and `message` says what about its columns.
 local IMPOSSIBLE = {
   {
-    message = "segment %d cannot branch off where it does",
+    message = "segment %s cannot branch off where it does",
     sql = [[
       SELECT s.id AS a FROM segments s
       LEFT JOIN segments p ON p.id = s.parent
@@ -24,11 +21,10 @@ local IMPOSSIBLE = {
           OR s.fork <= p.fork OR NOT EXISTS (
             SELECT 1 FROM session_nodes n WHERE n.key = (s.parent << 32) + s.fork)
           OR s.jump IS NOT CASE WHEN p.level - j.level = j.level - k.level THEN k.id
-            ELSE p.id END)))
-      LIMIT 1]],
+            ELSE p.id END)))]],
   },
   {
-    message = "segment %d has lost nodes",
+    message = "segment %s has lost nodes",
     sql = [[
       SELECT id AS a FROM (
         SELECT s.id, s.fork, s.owner, s.live, count(n.key) AS found,
@@ -36,24 +32,28 @@ local IMPOSSIBLE = {
         FROM segments s LEFT JOIN session_nodes n
           ON n.key > s.id << 32 AND n.key <= (s.id << 32) + 4294967295
         WHERE s.owner < 0 GROUP BY s.id)
-      WHERE found <> last - fork OR (found = 0 AND id <> -owner) OR live < fork OR live > last
-      LIMIT 1]],
+      WHERE found <> last - fork OR (found = 0 AND id <> -owner) OR live < fork OR live > last]],
   },
   {
-    message = "segment %d belongs to no session and nothing stands on it",
+    message = "segment %s belongs to no session and nothing stands on it",
     sql = [[
       SELECT s.id AS a FROM segments s
       WHERE s.owner < 0 AND NOT EXISTS (SELECT 1 FROM sessions t WHERE t.tree = -s.owner)
         AND (SELECT max(c.fork) FROM segments c WHERE c.parent = s.id) IS NOT
           (SELECT max(n.key) & 4294967295 FROM session_nodes n
-           WHERE n.key > s.id << 32 AND n.key <= (s.id << 32) + 4294967295)
-      LIMIT 1]],
+           WHERE n.key > s.id << 32 AND n.key <= (s.id << 32) + 4294967295)]],
   },
   {
     message = "node '%s' lies in no segment of its tree",
     sql = [[
       SELECT n.id AS a FROM session_nodes n LEFT JOIN segments s ON s.id = n.key >> 32
-      WHERE s.id IS NULL OR s.owner <> -n.tree LIMIT 1]],
+      WHERE s.id IS NULL OR s.owner <> -n.tree]],
+  },
+  {
+    message = "node '%s' is no document",
+    sql = [[
+      SELECT id AS a FROM session_nodes
+      WHERE CASE WHEN json_valid(body) THEN json_type(body) <> 'object' ELSE 1 END]],
   },
   {
     message = "the sums of node '%s' are wrong",
@@ -65,22 +65,20 @@ local IMPOSSIBLE = {
       WHERE n.users <> coalesce(p.users, 0) + n.user
         OR n.first_user IS NOT
           coalesce(p.first_user, CASE WHEN n.user THEN n.key END)
-        OR (n.checkpoint & 4294967295) > (n.key & 4294967295)
-      LIMIT 1]],
+        OR (n.checkpoint & 4294967295) > (n.key & 4294967295)]],
   },
   {
     message = "node '%s' has lost its checkpoint",
     sql = [[
       SELECT n.id AS a FROM session_nodes n
       WHERE n.checkpoint IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM session_checkpoints c WHERE c.node = n.checkpoint)
-      LIMIT 1]],
+        AND NOT EXISTS (SELECT 1 FROM session_checkpoints c WHERE c.node = n.checkpoint)]],
   },
   {
     message = "a checkpoint stands at no node",
     sql = [[
       SELECT c.node AS a FROM session_checkpoints c
-      WHERE NOT EXISTS (SELECT 1 FROM session_nodes n WHERE n.key = c.node) LIMIT 1]],
+      WHERE NOT EXISTS (SELECT 1 FROM session_nodes n WHERE n.key = c.node)]],
   },
   {
     message = "session '%s' stands on more than there is",
@@ -88,43 +86,9 @@ local IMPOSSIBLE = {
       SELECT t.id AS a FROM sessions t LEFT JOIN segments s ON s.id = t.tree
       WHERE s.id IS NULL OR s.owner <> -t.tree OR t.inherited > s.fork OR t.inherited < 0
         OR NOT EXISTS (SELECT 1 FROM session_details d WHERE d.session = t.key)
-        OR t.last_seq < (SELECT max(seq) FROM session_nodes n WHERE n.tree = t.tree)
-      LIMIT 1]],
+        OR t.last_seq < (SELECT max(seq) FROM session_nodes n WHERE n.tree = t.tree)]],
   },
 }
-
-local function impossible(engine)
-  for _, entry in ipairs(IMPOSSIBLE) do
-    local found, err = engine:row(entry.sql)
-    if err then return nil, err end
-    if found then return errors.fail("corrupt", "sessions: " .. entry.message:format(found.a)) end
-  end
-  return true
-end
-
-local BODIES = [[
-  SELECT key >> 32 AS segment, key & 4294967295 AS position, id, body AS "body(json)"
-  FROM session_nodes WHERE key > ($segment << 32) + $position ORDER BY key LIMIT $limit]]
-
--- Every node's document can be read.
-local function bodies(engine)
-  local segment, position = 0, 0
-  while true do
-    local rows, err = engine:rows(BODIES, segment, position, PAGE)
-    if err and err.code == "serialization" then
-      return errors.fail("corrupt", "sessions: a node behind position " .. position
-        .. " of segment " .. segment .. " cannot be read: " .. err.message)
-    end
-    if not rows then return nil, err end
-    for _, row in ipairs(rows) do
-      if type(row.body) ~= "table" then
-        return errors.fail("corrupt", "sessions: node '" .. row.id .. "' is no document")
-      end
-    end
-    if #rows < PAGE then return true end
-    segment, position = rows[PAGE].segment, rows[PAGE].position
-  end
-end
 
 local SESSIONS = [[
   SELECT key, scope, id, tree, inherited, node_count, user_count, checkpoint_ref,
@@ -210,32 +174,33 @@ local function check_checkpoint(engine, session)
   return session_checkpoint.lost(session.checkpoint_ref)
 end
 
-local function check_sessions(engine)
+local CHECKS = { check_counts, check_leaf, check_checkpoint }
+
+-- The first thing that is wrong with each session.
+local function check_sessions(engine, report)
   local after = 0
   while true do
-    local session, ok, err
-    session, err = engine:row(SESSIONS, after)
+    local session, err = engine:row(SESSIONS, after)
     if not session then return not err or nil, err end
-    ok, err = check_counts(engine, session)
-    if ok then ok, err = check_leaf(engine, session) end
-    if ok then ok, err = check_checkpoint(engine, session) end
+    local ok = true
+    for _, check in ipairs(CHECKS) do
+      if ok then ok, err = check(engine, session) end
+    end
+    if not ok then ok, err = impossible.note(report, err) end
     if not ok then return nil, err end
     after = session.key
   end
 end
 
---- Whether the sessions of all scopes agree with themselves.
+--- Finds what is wrong with the sessions of all scopes.
 ---@param engine moonbase.Engine
+---@param report moonbase.Finding
 ---@return true|nil
----@return moonbase.Error|nil err  `corrupt`
-function session_check.run(engine)
-  return engine:snapshot(function()
-    local ok, err = impossible(engine)
-    if ok then ok, err = bodies(engine) end
-    if ok then ok, err = check_sessions(engine) end
-    if not ok then return nil, err end
-    return true
-  end)
+---@return moonbase.Error|nil err
+function session_check.find(engine, report)
+  local ok, err = impossible.find(engine, IMPOSSIBLE, report)
+  if ok then ok, err = check_sessions(engine, report) end
+  return ok, err
 end
 
 return session_check
