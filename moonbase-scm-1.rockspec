@@ -123,6 +123,7 @@ build = {
     ["moonbase.memory_sources"] = "lua/moonbase/memory_sources.lua",
     ["moonbase.memory_update"] = "lua/moonbase/memory_update.lua",
     ["moonbase.memory_vectors"] = "lua/moonbase/memory_vectors.lua",
+    ["moonbase.memory_words"] = "lua/moonbase/memory_words.lua",
     ["moonbase.message"] = "lua/moonbase/message.lua",
     ["moonbase.message_index"] = "lua/moonbase/message_index.lua",
     ["moonbase.message_log"] = "lua/moonbase/message_log.lua",

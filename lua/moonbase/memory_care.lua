@@ -2,6 +2,7 @@
 -- is is counted.
 
 local embed = require "moonbase.embed"
+local memory_record = require "moonbase.memory_record"
 local memory_rows = require "moonbase.memory_rows"
 local memory_vectors = require "moonbase.memory_vectors"
 
@@ -97,7 +98,7 @@ local function reembed_some(ctx, limit)
   if not rows then return nil, err end
   if #rows == 0 then return false end
   local texts = {}
-  for i, row in ipairs(rows) do texts[i] = row.text end
+  for i, row in ipairs(rows) do texts[i] = memory_record.searchable(row) end
   local vectors, failure = embed.run(memory_vectors.embedder(ctx), texts)
   if not vectors then return nil, failure end
   return ctx:write(write, ctx, rows, vectors)

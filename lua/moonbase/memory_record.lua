@@ -136,6 +136,14 @@ function memory_record.draft(ctx, name, fields)
   return draft
 end
 
+--- What searches see of a text: who said it belongs to what they look for.
+---@param record { text: string, author: string? }
+---@return string
+function memory_record.searchable(record)
+  if not record.author then return record.text end
+  return record.author .. ": " .. record.text
+end
+
 --- Makes the vectors that are missing. Outside any transaction of ours, for it may take long.
 ---@param ctx moonbase.Context
 ---@param drafts moonbase.MemoryDraft[]
@@ -145,7 +153,7 @@ function memory_record.embed(ctx, drafts)
   local without, texts = {}, {}
   for _, draft in ipairs(drafts) do
     if not draft.vector and not draft.shelved then
-      without[#without + 1], texts[#texts + 1] = draft, draft.text
+      without[#without + 1], texts[#texts + 1] = draft, memory_record.searchable(draft)
     end
   end
   if #texts == 0 then return true end

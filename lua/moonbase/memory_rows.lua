@@ -5,13 +5,9 @@
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
 local memory_labels = require "moonbase.memory_labels"
+local memory_record = require "moonbase.memory_record"
 local memory_vectors = require "moonbase.memory_vectors"
-
-local has_words, text_index = pcall(require, "moonbase.text_index")
-if not has_words then
-  local function nothing() return true end
-  text_index = { put = nothing, remove = nothing }
-end
+local memory_words = require "moonbase.memory_words"
 
 local memory_rows = {}
 
@@ -103,7 +99,7 @@ local SHELVE = [[
   WHERE key = ($scope << 32) + $serial]]
 
 local TEXT = [[
-  SELECT key & 4294967295 AS serial, text, vector_set, slot FROM memories
+  SELECT key & 4294967295 AS serial, text, author, vector_set, slot FROM memories
   WHERE key = ($scope << 32) + $serial]]
 
 local PLACE = [[
@@ -131,11 +127,6 @@ local FORGET_HISTORY = "DELETE FROM memory_history WHERE scope = $scope AND id =
 local EXPIRED = [[
   SELECT key & 4294967295 FROM memories WHERE key >> 32 = $scope AND expires_at <= $now
   ORDER BY expires_at LIMIT $limit]]
-
--- Where the words of a scope are.
-local function words_of(scope)
-  return { key = scope }
-end
 
 --- The row of an id, expired or not; nil when there is none.
 ---@param ctx moonbase.Context
@@ -181,7 +172,7 @@ end
 ---@param ctx moonbase.Context
 ---@param scope integer
 ---@param serials integer[]
----@return table[]|nil rows  of serial, text, vector_set, slot
+---@return table[]|nil rows  of serial, text, author, vector_set, slot
 ---@return moonbase.Error|nil err
 function memory_rows.texts(ctx, scope, serials)
   local rows = {}
@@ -257,26 +248,22 @@ local function remember_text(ctx, scope, old, now)
   return ctx.engine:run(FORGET_OLDEST, scope, old.id, HISTORY)
 end
 
--- Takes a text out of the index of words.
-local function remove_words(ctx, scope, row)
-  if not row.vector_set then return true end
-  return text_index.remove(ctx.engine, words_of(scope), row.serial, row.text)
-end
-
 -- Whether searches find a draft's words where those of the row before it are.
 local function words_stay(draft, old)
-  return old.text == draft.text and (old.vector_set == nil) == (draft.shelved or false)
+  local same = memory_record.searchable(old) == memory_record.searchable(draft)
+  return same and (old.vector_set == nil) == (draft.shelved or false)
 end
 
 -- Makes room for a draft: gives the number that it gets, which is the old one where its words stay.
-local function make_room(ctx, scope, draft, old, now)
+local function make_room(batch, draft, old, now)
+  local ctx, scope = batch.ctx, batch.scope
   if not old then return next_serial(ctx, scope, 1) end
   local ok, err = memory_labels.remove(ctx.engine, scope, old)
   if ok and (old.text ~= draft.text or expiry.reached(old.expires_at, now)) then
     ok, err = remember_text(ctx, scope, old, now)
   end
   if ok and words_stay(draft, old) then return old.serial end
-  if ok then ok, err = remove_words(ctx, scope, old) end
+  if ok and old.vector_set then ok, err = batch.words:remove(old) end
   if not ok then return nil, err end
   return next_serial(ctx, scope, 0)
 end
@@ -297,18 +284,12 @@ local function insert(ctx, scope, row)
     row.tags, row.entities, row.mentions, row.metadata, row.text)
 end
 
--- Writes the text where searches find it, unless it is there already.
-local function add_words(ctx, scope, row, old)
-  if not row.vector_set or (old and old.serial == row.serial) then return true end
-  return text_index.put(ctx.engine, words_of(scope), row.serial, row.text)
-end
-
 -- Gives a row the place of its vector.
-local function place_vector(batch, row, draft, old)
+local function place_vector(vectors, row, draft, old)
   local err
-  if draft.shelved then return batch:remove(old) end
+  if draft.shelved then return vectors:remove(old) end
   if draft.vector then
-    row.vector_set, err = batch:add(row.serial, draft.vector, old)
+    row.vector_set, err = vectors:add(row.serial, draft.vector, old)
     row.slot = err
     return row.vector_set, err
   end
@@ -316,19 +297,19 @@ local function place_vector(batch, row, draft, old)
   return true
 end
 
-local function put(ctx, scope, batch, draft)
-  local now = ctx:now()
+local function put(batch, draft)
+  local ctx, scope, now = batch.ctx, batch.scope, batch.ctx:now()
   local old, err = memory_rows.find(ctx, scope, draft.id)
   if err then return nil, err end
   local row = row_of(draft, old, now)
-  row.serial, err = make_room(ctx, scope, draft, old, now)
+  row.serial, err = make_room(batch, draft, old, now)
   if not row.serial then return nil, err end
   local ok
-  ok, err = place_vector(batch, row, draft, old)
+  ok, err = place_vector(batch.vectors, row, draft, old)
   if ok then ok, err = insert(ctx, scope, row) end
   if ok then ok, err = memory_labels.add(ctx.engine, scope, row, draft.shelved) end
-  if ok then ok, err = add_words(ctx, scope, row, old) end
   if not ok then return nil, err end
+  if row.vector_set and not (old and old.serial == row.serial) then batch.words:add(row) end
   return row
 end
 
@@ -340,13 +321,15 @@ end
 function memory_rows.put(ctx, drafts)
   local scope, err = ctx:write_scope()
   if not scope then return nil, err end
-  local rows, batch = {}, memory_vectors.batch(ctx, scope)
+  local rows, batch = {}, { ctx = ctx, scope = scope, vectors = memory_vectors.batch(ctx, scope),
+    words = memory_words.batch(ctx, scope) }
   for i, draft in ipairs(drafts) do
-    rows[i], err = put(ctx, scope, batch, draft)
+    rows[i], err = put(batch, draft)
     if not rows[i] then return nil, err end
   end
   local ok
-  ok, err = batch:write()
+  ok, err = batch.vectors:write()
+  if ok then ok, err = batch.words:write() end
   if not ok then return nil, err end
   return rows
 end
@@ -382,7 +365,7 @@ end
 -- Takes a text out of everything that searches read.
 local function remove_from_searches(ctx, scope, row)
   if not row.vector_set then return true end
-  local ok, err = remove_words(ctx, scope, row)
+  local ok, err = memory_words.remove(ctx, scope, row)
   if not ok then return nil, err end
   return memory_vectors.remove(ctx, scope, row)
 end
