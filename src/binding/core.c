@@ -6,6 +6,7 @@
 #include "binding/chain.h"
 #include "binding/connection.h"
 #include "binding/copy.h"
+#include "binding/embed.h"
 #include "binding/errors.h"
 #include "binding/files.h"
 #include "binding/found.h"
@@ -70,6 +71,7 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_transaction_functions);
     add(L, 2, 1, mbL_vector_functions);
     add(L, 2, 1, mbL_text_functions);
+    add(L, 2, 1, mbL_embed_functions);
     add(L, 2, 1, mbL_chain_functions);
     add(L, 2, 1, mbL_graph_functions);
     add(L, 2, 1, mbL_file_functions);
