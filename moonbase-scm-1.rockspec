@@ -89,6 +89,7 @@ build = {
     ["moonbase.gc_sweep"] = "lua/moonbase/gc_sweep.lua",
     ["moonbase.gc_watch"] = "lua/moonbase/gc_watch.lua",
     ["moonbase.graph"] = "lua/moonbase/graph.lua",
+    ["moonbase.graph_check"] = "lua/moonbase/graph_check.lua",
     ["moonbase.graph_edge"] = "lua/moonbase/graph_edge.lua",
     ["moonbase.graph_pages"] = "lua/moonbase/graph_pages.lua",
     ["moonbase.graph_query"] = "lua/moonbase/graph_query.lua",
