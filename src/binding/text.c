@@ -12,13 +12,14 @@
 // From so many on, texts that are put at once become a segment of their own; hits, at most.
 enum { BULK = 64, MOST_HITS = 1 << 20 };
 
-// core.words(text): the words in order, as the index has them.
+// core.words(text, [indexed]): the words in order, those of a query, or those that a text is
+// indexed under.
 static int core_words(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
     mb_text_reader reader;
-    mb_text_open(&reader, text, length, false);
+    mb_text_open(&reader, text, length, lua_toboolean(L, 2) != 0);
     lua_newtable(L);
     for (int n = 1; mb_text_next(&reader); n++) {
         lua_pushlstring(L, reader.word, reader.length);

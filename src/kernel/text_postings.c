@@ -64,12 +64,27 @@ static const uint8_t *read_posting(const uint8_t *p, const uint8_t *end, uint32_
     return good ? p : NULL;
 }
 
+// Nearly all numbers have one byte.
+static const uint8_t *read_short(const uint8_t *p, uint32_t previous, mb_posting *out)
+{
+    uint32_t several = p[0] & 1u;
+    if (((p[0] | p[1]) & 0x80) != 0 || (several != 0 && p[2] >= 0x80))
+        return NULL;
+    out->serial = previous + (p[0] >> 1);
+    out->count = several != 0 ? p[1] : 1;
+    out->words = p[1 + several];
+    bool good =
+        p[0] > 1 && out->serial > previous && out->count > 0 && out->words >= out->count;
+    return good ? p + 2 + several : NULL;
+}
+
 bool mb_postings_read(const uint8_t *data, size_t size, mb_posting *out, size_t count)
 {
     const uint8_t *p = data, *end = data + size;
     uint32_t previous = 0;
     for (size_t i = 0; i < count; i++) {
-        p = read_posting(p, end, previous, &out[i]);
+        const uint8_t *next = end - p >= 3 ? read_short(p, previous, &out[i]) : NULL;
+        p = next != NULL ? next : read_posting(p, end, previous, &out[i]);
         if (p == NULL)
             return false;
         previous = out[i].serial;

@@ -13,19 +13,31 @@ typedef struct stem {
 // An ending and what takes its place.
 typedef struct rule {
     const char *ending;
-    const char *instead;
+    size_t length;       // of the ending
+    const char *instead; // NULL: nothing, but only in r2
 } rule;
+
+#define RULE(ending, instead)                                                                  \
+    {                                                                                          \
+        ending, sizeof ending - 1, instead                                                     \
+    }
+#define LAST_RULE                                                                              \
+    {                                                                                          \
+        NULL, 0, NULL                                                                          \
+    }
 
 static bool is_vowel(char c)
 {
     return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
 }
 
-static bool ends(const stem *s, const char *ending)
+static bool ends_in(const stem *s, const char *ending, size_t n)
 {
-    size_t n = strlen(ending);
-    return s->length >= n && memcmp(s->word + s->length - n, ending, n) == 0;
+    return s->length >= n && s->word[s->length - 1] == ending[n - 1] &&
+           memcmp(s->word + s->length - n, ending, n) == 0;
 }
+
+#define ENDS(s, ending) ends_in(s, ending, sizeof ending - 1)
 
 // Where the region behind the first consonant that follows a vowel begins, from `at` on.
 static size_t region(const stem *s, size_t at)
@@ -72,11 +84,11 @@ static bool is_short(const stem *s, size_t length)
            last != 'w' && last != 'x' && last != 'Y';
 }
 
-static void replace(stem *s, const char *ending, const char *instead)
+static void replace(stem *s, const rule *found)
 {
-    size_t n = strlen(instead);
-    s->length -= strlen(ending);
-    memcpy(s->word + s->length, instead, n);
+    size_t n = strlen(found->instead);
+    s->length -= found->length;
+    memcpy(s->word + s->length, found->instead, n);
     s->length += n;
 }
 
@@ -84,7 +96,7 @@ static void replace(stem *s, const char *ending, const char *instead)
 static const rule *find_rule(const stem *s, const rule *rules)
 {
     for (; rules->ending != NULL; rules++) {
-        if (ends(s, rules->ending))
+        if (ends_in(s, rules->ending, rules->length))
             return rules;
     }
     return NULL;
@@ -92,11 +104,11 @@ static const rule *find_rule(const stem *s, const rule *rules)
 
 static void plural(stem *s)
 {
-    if (ends(s, "sses")) {
+    if (ENDS(s, "sses")) {
         s->length -= 2;
-    } else if (ends(s, "ied") || ends(s, "ies")) {
+    } else if (ENDS(s, "ied") || ENDS(s, "ies")) {
         s->length -= s->length > 4 ? 2 : 1;
-    } else if (!ends(s, "us") && !ends(s, "ss") && ends(s, "s") && s->length > 2 &&
+    } else if (!ENDS(s, "us") && !ENDS(s, "ss") && ENDS(s, "s") && s->length > 2 &&
                has_vowel(s, s->length - 2)) {
         s->length--;
     }
@@ -107,7 +119,7 @@ static void mend(stem *s)
 {
     char last = s->word[s->length - 1];
     bool twice = s->length > 1 && last == s->word[s->length - 2];
-    if (ends(s, "at") || ends(s, "bl") || ends(s, "iz"))
+    if (ENDS(s, "at") || ENDS(s, "bl") || ENDS(s, "iz"))
         s->word[s->length++] = 'e';
     else if (twice && strchr("bdfgmnprt", last) != NULL)
         s->length--;
@@ -117,16 +129,17 @@ static void mend(stem *s)
 
 static void past(stem *s)
 {
-    static const rule rules[] = { { "eedly", "ee" }, { "ingly", "" }, { "edly", "" },
-                                  { "eed", "ee" },   { "ing", "" },   { "ed", "" },
-                                  { NULL, NULL } };
+    static const rule rules[] = {
+        RULE("eedly", "ee"), RULE("ingly", ""), RULE("edly", ""), RULE("eed", "ee"),
+        RULE("ing", ""),     RULE("ed", ""),    LAST_RULE
+    };
     const rule *found = find_rule(s, rules);
     if (found == NULL)
         return;
-    size_t rest = s->length - strlen(found->ending);
+    size_t rest = s->length - found->length;
     if (found->instead[0] != '\0') {
         if (rest >= s->r1)
-            replace(s, found->ending, found->instead);
+            replace(s, found);
     } else if (has_vowel(s, rest)) {
         s->length = rest;
         mend(s);
@@ -142,54 +155,72 @@ static void final_y(stem *s)
 
 static void derived(stem *s)
 {
-    static const rule rules[] = {
-        { "ational", "ate" }, { "fulness", "ful" }, { "iveness", "ive" }, { "ization", "ize" },
-        { "ousness", "ous" }, { "biliti", "ble" },  { "lessli", "less" }, { "tional", "tion" },
-        { "alism", "al" },    { "aliti", "al" },    { "ation", "ate" },   { "entli", "ent" },
-        { "fulli", "ful" },   { "iviti", "ive" },   { "ousli", "ous" },   { "abli", "able" },
-        { "alli", "al" },     { "anci", "ance" },   { "ator", "ate" },    { "enci", "ence" },
-        { "izer", "ize" },    { "bli", "ble" },     { "ogi", "og" },      { "li", "" },
-        { NULL, NULL }
-    };
+    static const rule rules[] = { RULE("ational", "ate"),
+                                  RULE("fulness", "ful"),
+                                  RULE("iveness", "ive"),
+                                  RULE("ization", "ize"),
+                                  RULE("ousness", "ous"),
+                                  RULE("biliti", "ble"),
+                                  RULE("lessli", "less"),
+                                  RULE("tional", "tion"),
+                                  RULE("alism", "al"),
+                                  RULE("aliti", "al"),
+                                  RULE("ation", "ate"),
+                                  RULE("entli", "ent"),
+                                  RULE("fulli", "ful"),
+                                  RULE("iviti", "ive"),
+                                  RULE("ousli", "ous"),
+                                  RULE("abli", "able"),
+                                  RULE("alli", "al"),
+                                  RULE("anci", "ance"),
+                                  RULE("ator", "ate"),
+                                  RULE("enci", "ence"),
+                                  RULE("izer", "ize"),
+                                  RULE("bli", "ble"),
+                                  RULE("ogi", "og"),
+                                  RULE("li", ""),
+                                  LAST_RULE };
     const rule *found = find_rule(s, rules);
     if (found == NULL)
         return;
-    size_t rest = s->length - strlen(found->ending);
+    size_t rest = s->length - found->length;
     char before = rest > 0 ? s->word[rest - 1] : ' ';
     if (rest < s->r1 || (strcmp(found->ending, "ogi") == 0 && before != 'l') ||
         (strcmp(found->ending, "li") == 0 && strchr("cdeghkmnrt", before) == NULL))
         return;
-    replace(s, found->ending, found->instead);
+    replace(s, found);
 }
 
 static void derived_further(stem *s)
 {
-    static const rule rules[] = { { "ational", "ate" }, { "tional", "tion" }, { "alize", "al" },
-                                  { "ative", NULL },    { "icate", "ic" },    { "iciti", "ic" },
-                                  { "ical", "ic" },     { "ness", "" },       { "ful", "" },
-                                  { NULL, NULL } };
+    static const rule rules[] = { RULE("ational", "ate"), RULE("tional", "tion"),
+                                  RULE("alize", "al"),    RULE("ative", NULL),
+                                  RULE("icate", "ic"),    RULE("iciti", "ic"),
+                                  RULE("ical", "ic"),     RULE("ness", ""),
+                                  RULE("ful", ""),        LAST_RULE };
     const rule *found = find_rule(s, rules);
     if (found == NULL)
         return;
-    size_t rest = s->length - strlen(found->ending);
+    size_t rest = s->length - found->length;
     if (found->instead == NULL && rest >= s->r2)
         s->length = rest;
     else if (found->instead != NULL && rest >= s->r1)
-        replace(s, found->ending, found->instead);
+        replace(s, found);
 }
 
 static void suffix(stem *s)
 {
-    static const rule rules[] = {
-        { "ement", "" }, { "able", "" }, { "ance", "" }, { "ence", "" }, { "ible", "" },
-        { "ment", "" },  { "ant", "" },  { "ate", "" },  { "ent", "" },  { "ion", "" },
-        { "ism", "" },   { "iti", "" },  { "ive", "" },  { "ize", "" },  { "ous", "" },
-        { "al", "" },    { "er", "" },   { "ic", "" },   { NULL, NULL }
-    };
+    static const rule rules[] = { RULE("ement", ""), RULE("able", ""), RULE("ance", ""),
+                                  RULE("ence", ""),  RULE("ible", ""), RULE("ment", ""),
+                                  RULE("ant", ""),   RULE("ate", ""),  RULE("ent", ""),
+                                  RULE("ion", ""),   RULE("ism", ""),  RULE("iti", ""),
+                                  RULE("ive", ""),   RULE("ize", ""),  RULE("ous", ""),
+                                  RULE("al", ""),    RULE("er", ""),   RULE("ic", ""),
+                                  LAST_RULE };
     const rule *found = find_rule(s, rules);
     if (found == NULL)
         return;
-    size_t rest = s->length - strlen(found->ending);
+    size_t rest = s->length - found->length;
     bool ion = strcmp(found->ending, "ion") == 0;
     char before = rest > 0 ? s->word[rest - 1] : ' ';
     if (rest >= s->r2 && (!ion || before == 's' || before == 't'))
@@ -199,26 +230,37 @@ static void suffix(stem *s)
 static void final_e(stem *s)
 {
     size_t rest = s->length - 1;
-    if (ends(s, "e") && (rest >= s->r2 || (rest >= s->r1 && !is_short(s, rest))))
+    if (ENDS(s, "e") && (rest >= s->r2 || (rest >= s->r1 && !is_short(s, rest))))
         s->length = rest;
-    else if (ends(s, "ll") && rest >= s->r2)
+    else if (ENDS(s, "ll") && rest >= s->r2)
         s->length = rest;
 }
 
 static bool is_exception(stem *s)
 {
-    static const rule rules[] = {
-        { "skis", "ski" },      { "skies", "sky" },    { "dying", "die" },
-        { "lying", "lie" },     { "tying", "tie" },    { "idly", "idl" },
-        { "gently", "gentl" },  { "ugly", "ugli" },    { "early", "earli" },
-        { "only", "onli" },     { "singly", "singl" }, { "sky", "sky" },
-        { "news", "news" },     { "howe", "howe" },    { "atlas", "atlas" },
-        { "cosmos", "cosmos" }, { "bias", "bias" },    { "andes", "andes" },
-        { NULL, NULL }
-    };
+    static const rule rules[] = { RULE("skis", "ski"),
+                                  RULE("skies", "sky"),
+                                  RULE("dying", "die"),
+                                  RULE("lying", "lie"),
+                                  RULE("tying", "tie"),
+                                  RULE("idly", "idl"),
+                                  RULE("gently", "gentl"),
+                                  RULE("ugly", "ugli"),
+                                  RULE("early", "earli"),
+                                  RULE("only", "onli"),
+                                  RULE("singly", "singl"),
+                                  RULE("sky", "sky"),
+                                  RULE("news", "news"),
+                                  RULE("howe", "howe"),
+                                  RULE("atlas", "atlas"),
+                                  RULE("cosmos", "cosmos"),
+                                  RULE("bias", "bias"),
+                                  RULE("andes", "andes"),
+                                  LAST_RULE };
     for (const rule *r = rules; r->ending != NULL; r++) {
-        if (strlen(r->ending) == s->length && ends(s, r->ending)) {
-            replace(s, r->ending, r->instead);
+        if (r->length == s->length && r->ending[0] == s->word[0] &&
+            ends_in(s, r->ending, r->length)) {
+            replace(s, r);
             return true;
         }
     }
@@ -227,13 +269,11 @@ static bool is_exception(stem *s)
 
 static bool is_finished(const stem *s)
 {
-    static const char *const words[] = { "inning",  "outing",  "canning", "herring",
-                                         "earring", "proceed", "exceed",  "succeed" };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strlen(words[i]) == s->length && ends(s, words[i]))
-            return true;
-    }
-    return false;
+    static const rule words[] = { RULE("inning", ""),  RULE("outing", ""),  RULE("canning", ""),
+                                  RULE("herring", ""), RULE("earring", ""), RULE("proceed", ""),
+                                  RULE("exceed", ""),  RULE("succeed", ""), LAST_RULE };
+    const rule *found = s->length > 5 && s->length < 8 ? find_rule(s, words) : NULL;
+    return found != NULL && found->length == s->length;
 }
 
 static void mark_consonants(stem *s)

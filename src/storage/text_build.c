@@ -6,6 +6,14 @@
 // A segment of so many bytes is of level 1, of four times as many of level 2, and so on.
 enum { LEVEL_BYTES = 64 * 1024, LEAST = 1024 };
 
+// The sort looks at so many digits of a hash.
+enum { DIGITS = 4, DIGIT_BITS = 11 };
+
+static size_t digit(uint64_t hash, unsigned shift)
+{
+    return (size_t)(hash >> shift) & ((1u << DIGIT_BITS) - 1);
+}
+
 static bool room(mb_reader *r, mb_text_builder *b, size_t extra)
 {
     size_t needed = b->count + extra;
@@ -57,6 +65,46 @@ static int compare(const void *left, const void *right)
     return (a->posting.serial > b->posting.serial) - (a->posting.serial < b->posting.serial);
 }
 
+// Orders by the upper bits of the hashes, digit after digit; those of one hash stay in the
+// order in which they came.
+static bool sort_by_digits(mb_reader *r, mb_text_builder *b)
+{
+    mb_text_item *other = sqlite3_malloc64(b->capacity * sizeof *other);
+    if (other == NULL)
+        return mb_reader_no_memory(r);
+    for (unsigned shift = 64 - DIGITS * DIGIT_BITS; shift < 64; shift += DIGIT_BITS) {
+        size_t starts[1 << DIGIT_BITS] = { 0 }, start = 0;
+        for (size_t i = 0; i < b->count; i++)
+            starts[digit(b->items[i].hash, shift)]++;
+        for (size_t i = 0; i < 1 << DIGIT_BITS; i++) {
+            size_t length = starts[i];
+            starts[i] = start;
+            start += length;
+        }
+        for (size_t i = 0; i < b->count; i++)
+            other[starts[digit(b->items[i].hash, shift)]++] = b->items[i];
+        mb_text_item *items = b->items;
+        b->items = other;
+        other = items;
+    }
+    sqlite3_free(other);
+    return true;
+}
+
+// Texts come in the order of their serials, mostly; then the digits alone are enough.
+static bool sort(mb_reader *r, mb_text_builder *b)
+{
+    if (!sort_by_digits(r, b))
+        return false;
+    for (size_t i = 1; i < b->count; i++) {
+        if (compare(&b->items[i - 1], &b->items[i]) > 0) {
+            qsort(b->items, b->count, sizeof *b->items, compare);
+            break;
+        }
+    }
+    return true;
+}
+
 static bool write_words(mb_reader *r, mb_text_builder *b, mb_text_segment *segment)
 {
     mb_text_writer w;
@@ -87,10 +135,9 @@ bool mb_text_builder_write(mb_reader *r, mb_text_builder *b, int64_t set,
     segment->high = MB_TEXT_PLACES;
     segment->first_serial = b->first_serial;
     segment->last_serial = b->last_serial;
-    qsort(b->items, b->count, sizeof *b->items, compare);
     for (size_t size = 4 * b->count; size >= LEVEL_BYTES; size /= 4)
         segment->level++;
-    if (!mb_text_segment_add(r, set, segment) || !write_words(r, b, segment) ||
+    if (!sort(r, b) || !mb_text_segment_add(r, set, segment) || !write_words(r, b, segment) ||
         !mb_text_segment_write(r, segment))
         return false;
     segments->count++;

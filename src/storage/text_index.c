@@ -234,9 +234,12 @@ bool mb_text_remove(mb_text_change *c, uint32_t serial, const mb_text_terms *ter
     return found || remove_words(c, serial, terms);
 }
 
+// Leaves nothing behind of a set without texts.
 bool mb_text_change_close(mb_text_change *c)
 {
-    bool good = mb_reader_good(c->reader) && build(c) && mb_text_set_write(c->reader, &c->set);
+    bool good = mb_reader_good(c->reader) && build(c) &&
+                (c->set.docs > 0 ? mb_text_set_write(c->reader, &c->set)
+                                 : mb_text_drop(c->reader, c->set.key));
     mb_text_builder_free(&c->builder);
     return good;
 }

@@ -171,28 +171,17 @@ bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_p
     uint8_t data[MB_TEXT_CHUNK], *end = data;
     int64_t key = mb_text_chunk_key(segment, list, part->number);
     memset(&part->peaks, 0, sizeof part->peaks);
-    part->count = (uint32_t)count;
+    part->count = 0;
     if (count == 0)
         return delete_row(r, key);
-    for (size_t i = 0; i < count; i++) {
-        if (end - data > FULL)
-            return mb_text_damaged(r);
-        end = mb_posting_write(end, i > 0 ? items[i - 1].serial : 0, &items[i]);
-        mb_posting_peaks_add(&part->peaks, items[i].count, items[i].words);
+    for (; part->count < count && end - data <= FULL; part->count++) {
+        const mb_posting *item = &items[part->count];
+        end = mb_posting_write(end, part->count > 0 ? item[-1].serial : 0, item);
+        mb_posting_peaks_add(&part->peaks, item->count, item->words);
+        part->last = item->serial;
     }
-    part->last = items[count - 1].serial;
     *bytes += (size_t)(end - data);
     return write_row(r, key, data, (size_t)(end - data));
-}
-
-// How many of the postings fit into a chunk.
-static size_t fitting(const mb_posting *items, size_t count)
-{
-    uint8_t data[MB_TEXT_CHUNK], *end = data;
-    size_t fit = 0;
-    for (; fit < count && end - data <= FULL; fit++)
-        end = mb_posting_write(end, fit > 0 ? items[fit - 1].serial : 0, &items[fit]);
-    return fit;
 }
 
 static bool write_chunks(mb_reader *r, int64_t segment, uint32_t list, const mb_posting *items,
@@ -200,15 +189,14 @@ static bool write_chunks(mb_reader *r, int64_t segment, uint32_t list, const mb_
 {
     mb_text_part part = { .number = 0 };
     while (count > 0) {
-        size_t fit = fitting(items, count);
         part.number++;
         if (part.number >> MB_TEXT_LIST_BITS != 0)
             return mb_reader_fail(r, MB_FULL, "a word is in too many texts of a set");
-        if (!mb_text_chunk_write(r, segment, list, &part, items, fit, bytes) ||
+        if (!mb_text_chunk_write(r, segment, list, &part, items, count, bytes) ||
             !add_part(r, d, &part))
             return false;
-        items += fit;
-        count -= fit;
+        items += part.count;
+        count -= part.count;
     }
     return true;
 }

@@ -43,7 +43,7 @@ void mb_text_directory_free(mb_text_directory *directory);
 bool mb_text_chunk_read(mb_reader *r, int64_t segment, uint32_t list, const mb_text_part *part,
                         mb_posting *out);
 
-// Writes a chunk with so many postings, no more than fit; changes the part to what it is then.
+// Writes a chunk with as many of the postings as fit; changes the part to what it is then.
 // Without any, deletes it.
 bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_part *part,
                          const mb_posting *items, size_t count, size_t *bytes);

@@ -5,7 +5,7 @@
 
 // So many segments of a level become one of the next. While they are merged as many more may
 // come, if the work keeps up: each new byte pays for two.
-enum { MERGED = 4, PACE = 2, LEAST_WORK = 64 * 1024, CROWD = MB_TEXT_SOURCES - 8 };
+enum { MERGED = 4, PACE = 2, LEAST_WORK = 16 * 1024, CROWD = MB_TEXT_SOURCES - 8 };
 
 // Where the merging of a segment is.
 typedef struct source {
