@@ -1,6 +1,7 @@
 -- nginx brings a LuaJIT of its own, so which interpreter drives it does not matter: one does.
 if not jit then return end
 
+local child = require "spec.support.child"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local nginx = require "spec.support.nginx"
@@ -8,12 +9,13 @@ local process = require "process"
 
 local STORE = [[
   local moonbase = require "moonbase"
-  local store = package.loaded.the_store or assert(moonbase.open("$path"))
+  local store = package.loaded.the_store or assert(moonbase.open("$path", $options))
   package.loaded.the_store = store
 ]]
 
-local function with_store(path, code)
-  return (STORE:gsub("%$path", path)) .. code
+-- The store of the worker is opened by the first request.
+local function with_store(path, code, options)
+  return STORE:gsub("$(%l+)", { path = path, options = options or "nil" }) .. code
 end
 
 describe("in nginx", function()
@@ -75,8 +77,8 @@ describe("in nginx", function()
     } }
     assert.are.equal("pong\n", (server:get("ping")), server:log())
     local from_child, to_parent = process.pipe()
-    local child = process.fork()
-    if child == 0 then
+    local asker = process.fork()
+    if asker == 0 then
       process.write(to_parent, "asking ")
       local body = server:get("wait")
       process.write(to_parent, body or "nothing")
@@ -88,42 +90,201 @@ describe("in nginx", function()
     local store = assert(moonbase.open(path))
     assert(store.events:append { stream = "s", type = "woken" })
     assert.are.equal("1 woken\n", process.read(from_child), server:log())
-    process.wait(child)
+    process.wait(asker)
     store:close()
   end)
 
-  it("a transaction that yields is not joined by another request", function()
+  -- Asks for a page in a process of its own; gives a function that waits for the answer.
+  local function asking(page)
+    local one = child.start(function(c)
+      c:tell("asking")
+      c:tell((server:get(page) or "nothing"):gsub("%s+$", ""))
+    end)
+    one:hear()
+    return function()
+      local answer = one:hear()
+      one:finish()
+      return answer
+    end
+  end
+
+  local function pings(times)
+    for _ = 1, times do assert.are.equal("pong\n", (server:get("ping")), server:log()) end
+  end
+
+  -- A transaction that is open from `slow` to `go`, and what it ends in.
+  local function slow(path_, ending)
+    return with_store(path_, [[
+      local result, why = store:transaction(function(tx)
+        assert(tx.threads:create { id = "slow" })
+        package.loaded.inside = true
+        while not package.loaded.go_on do ngx.sleep(0.005) end
+        ]] .. ending .. [[
+      end)
+      ngx.say(result or why)
+    ]])
+  end
+
+  local PING = "ngx.say('pong')"
+  local INSIDE = "while not package.loaded.inside do ngx.sleep(0.005) end ngx.say('inside')"
+  local GO = "package.loaded.go_on = true ngx.say('gone on')"
+
+  it("a transaction that yields is not joined by another request, which gets `busy` in time",
+    function()
+      server = nginx.start { locations = {
+        slow = slow(path, [[return nil, "rolled back"]]), inside = INSIDE, go = GO, ping = PING,
+        fast = with_store(path, [[
+          local seen = store.threads:get("slow")
+          local thread, err = store.threads:create { id = "fast" }
+          local tx, begin_err = store:begin { timeout = 10 }
+          ngx.say(tostring(seen), " ", thread == nil and err.code or "written", " ",
+            tx == nil and begin_err.code or "begun")
+        ]]),
+        first = with_store(path, "ngx.say('open')", "{ busy_timeout = 30 }"),
+      } }
+      assert.are.equal("open\n", (server:get("first")), server:log())
+      local answer = asking("slow")
+      server:get("inside")
+      assert.are.equal("nil busy busy\n", (server:get("fast")), server:log())
+      pings(1)
+      server:get("go")
+      assert.are.equal("rolled back", answer(), server:log())
+      local store = assert(moonbase.open(path))
+      assert.is_nil(store.threads:get("slow"))
+      assert.is_nil(store.threads:get("fast"))
+      store:close()
+    end)
+
+  it("requests that write wait for the transaction of another one, and the worker goes on", function()
     server = nginx.start { locations = {
-      slow = with_store(path, [[
-        local _, why = store:transaction(function(tx)
-          assert(tx.threads:create { id = "slow" })
-          package.loaded.inside = true
-          while not package.loaded.go_on do ngx.sleep(0.01) end
-          return nil, "rolled back"
-        end)
-        ngx.say(why)
+      slow = slow(path, "return 'committed'"), inside = INSIDE, go = GO, ping = PING,
+      write = with_store(path, [[
+        local record = assert(store.threads:append("t", { { role = "user", content = "x" } }))[1]
+        ngx.say(record.seq, " ", store.threads:get("slow") and "after" or "before")
       ]]),
-      fast = with_store(path, [[
-        while not package.loaded.inside do ngx.sleep(0.01) end
-        local seen = store.threads:get("slow")
-        local thread, err = store.threads:create { id = "fast" }
-        package.loaded.go_on = true
-        ngx.say(tostring(seen), " ", thread == nil and err.code or "written")
+      whole = with_store(path, [[
+        ngx.say(assert(store:transaction(function(tx)
+          local count = assert(tx.threads:append("t", { { role = "user", content = "y" } }))[1].seq
+          ngx.sleep(0.005)
+          assert(tx.threads:append("t", { { role = "user", content = "y" } }))
+          assert(tx.threads:count("t") == count + 1)
+          return "whole"
+        end)))
       ]]),
     } }
-    local from_child, to_parent = process.pipe()
-    local child = process.fork()
-    if child == 0 then
-      process.write(to_parent, server:get("slow") or "nothing")
-      process.exit_now(0)
+    local answers = { asking("slow") }
+    assert.are.equal("inside\n", (server:get("inside")), server:log())
+    for i = 2, 5 do answers[i] = asking(i % 2 == 0 and "write" or "whole") end
+    pings(20)
+    server:get("go")
+    assert.are.equal("committed", answers[1](), server:log())
+    for i = 2, 5 do
+      assert.matches(i % 2 == 0 and "^%d+ after$" or "^whole$", answers[i](), server:log())
     end
-    process.close(to_parent)
-    assert.are.equal("nil busy\n", (server:get("fast")), server:log())
-    assert.are.equal("rolled back\n", process.read(from_child), server:log())
-    process.wait(child)
     local store = assert(moonbase.open(path))
-    assert.is_nil(store.threads:get("slow"))
-    assert.is_nil(store.threads:get("fast"))
+    assert.are.equal(6, store.threads:count("t"))
+    store:close()
+  end)
+
+  it("a request waits for the lock of another process, and the worker goes on", function()
+    server = nginx.start { locations = {
+      ping = PING,
+      write = with_store(path, [[
+        ngx.say(assert(store.kv:set("ns", "k", 1)), " ",
+          store.threads:get("theirs") and "after" or "before")
+      ]]),
+      open = with_store(path, "ngx.say('open')"),
+      refused = with_store(path, [[
+        local tx, err = store:begin { timeout = 20 }
+        ngx.say(tx == nil and err.code)
+      ]]),
+    } }
+    assert.are.equal("open\n", (server:get("open")), server:log())
+    local store = assert(moonbase.open(path))
+    local tx = assert(store:begin())
+    assert(tx.threads:create { id = "theirs" })
+    local answer = asking("write")
+    pings(20)
+    assert.are.equal("busy\n", (server:get("refused")), server:log())
+    assert(tx:commit())
+    assert.matches(" after$", answer(), server:log())
+    store:close()
+  end)
+
+  it("where nothing can wait, it is `busy` at once", function()
+    local filter = with_store(path, [[
+      local result, err = store.threads:create { id = "from the filter" }
+      ngx.header["X-Result"] = result and "written" or err.code
+    ]])
+    server = nginx.start {
+      server = ([[location = /filtered {
+        content_by_lua_block { ngx.say("content") }
+        header_filter_by_lua_block { %s }
+      }]]):format(filter),
+      locations = { ping = PING },
+    }
+    local store = assert(moonbase.open(path))
+    local tx = assert(store:begin())
+    local _, _, headers = server:get("filtered")
+    assert.are.equal("busy", headers["x-result"], server:log())
+    assert(tx:rollback())
+    _, _, headers = server:get("filtered")
+    assert.are.equal("written", headers["x-result"], server:log())
+    assert(store.threads:get("from the filter"))
+    store:close()
+  end)
+
+  it("a request that is cut off in a transaction leaves nothing of it, and no lock", function()
+    server = nginx.start { locations = {
+      cut = with_store(path, [[
+        store:transaction(function(tx)
+          assert(tx.threads:create { id = "cut off" })
+          ngx.exit(200)
+        end)
+      ]]),
+      write = with_store(path, [[
+        assert(store.threads:create { id = "whole" })
+        ngx.say(store.threads:get("cut off") == nil)
+      ]]),
+    } }
+    server:get("cut")
+    assert.are.equal("true\n", (server:get("write")), server:log())
+  end)
+
+  it("a timer ends transactions that are open for too long", function()
+    server = nginx.start { locations = {
+      forgotten = with_store(path, [[
+        local tx = assert(store:begin())
+        assert(tx.threads:create { id = "forgotten" })
+        package.loaded.inside = true
+        while not package.loaded.go_on do ngx.sleep(0.005) end
+        local thread, err = store.threads:create { id = "joined" }
+        ngx.say(thread == nil and err.code)
+        assert(store.threads:create { id = "alone" })
+      ]]),
+      inside = INSIDE, go = GO,
+      stale = with_store(path, [[
+        local count
+        ngx.timer.at(0, function()
+          count = assert(store.transactions:timeout_stale(0))
+        end)
+        ngx.sleep(0.005)
+        for _ = 1, 200 do
+          if count then break end
+          ngx.sleep(0.005)
+        end
+        ngx.say(count)
+      ]]),
+    } }
+    local answer = asking("forgotten")
+    server:get("inside")
+    assert.are.equal("1\n", (server:get("stale")), server:log())
+    server:get("go")
+    assert.are.equal("timeout", answer(), server:log())
+    local store = assert(moonbase.open(path))
+    assert.is_nil(store.threads:get("forgotten"))
+    assert.is_nil(store.threads:get("joined"))
+    assert(store.threads:get("alone"))
     store:close()
   end)
 end)

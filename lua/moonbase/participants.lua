@@ -102,7 +102,11 @@ function participants.commit(root, number)
   local done = {}
   for _, participant in ipairs(root.participants) do
     local ok, failure = participants.call(participant.callbacks.commit, root.id)
-    if ok then done[#done + 1] = participant.name else tell(root, participant, "commit", failure) end
+    if ok then
+      done[#done + 1] = participant.name
+    else
+      tell(root, participant, "commit", failure)
+    end
   end
   local ctx = root.context
   if #done > 0 then ctx:write(transaction_log.close, ctx, number, done) end

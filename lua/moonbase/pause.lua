@@ -10,10 +10,30 @@ local pause = {}
 local YIELDING = check.set("rewrite server_rewrite access content timer preread"
   .. " ssl_cert ssl_client_hello ssl_session_fetch")
 
+-- Those in which it serves nobody yet: a worker that opens its store before its first request.
+local BEFORE = check.set("init init_worker")
+
 local function openresty()
   local ngx = rawget(_G, "ngx")
   if type(ngx) ~= "table" or not ngx.sleep or not ngx.get_phase then return nil end
   return ngx -- a thread of ngx.run_worker_thread has no `sleep`: it may block
+end
+
+-- Whether it slept: a coroutine inside a function of C cannot be left either. Less than a
+-- millisecond would be none.
+local function yield(ngx, ms)
+  if ms > 0 and ms < 1 then ms = 1 end
+  return (pcall(ngx.sleep, ms / 1000))
+end
+
+local function context(ngx)
+  return ngx.ctx
+end
+
+--- Whether this is the event loop of OpenResty, which nothing may hold up.
+---@return boolean
+function pause.on_event_loop()
+  return openresty() ~= nil
 end
 
 --- Waits.
@@ -26,9 +46,29 @@ function pause.sleep(ms)
     return true
   end
   local ok, phase = pcall(ngx.get_phase)
-  if not ok or not YIELDING[phase] then return false end
-  ngx.sleep(ms / 1000)
-  return true
+  return ok and YIELDING[phase] and yield(ngx, ms) or false
+end
+
+--- What belongs to the request that is being served, or to the timer: nginx gives the coroutine of
+--- one that is over to another one.
+---@return table|nil
+function pause.request()
+  local ngx = openresty()
+  local ok, found = pcall(context, ngx)
+  return ok and found or nil
+end
+
+--- Waits for a lock: the same, but also while the worker serves nobody yet.
+---@param ms number
+---@return boolean waited
+function pause.for_lock(ms)
+  local ngx = openresty()
+  local ok, phase = pcall(ngx and ngx.get_phase)
+  if ok and BEFORE[phase] then
+    core.sleep(ms)
+    return true
+  end
+  return pause.sleep(ms)
 end
 
 return pause

@@ -220,7 +220,9 @@ local function commit(record)
   return core.finish(record.userdata, true)
 end
 
-local function settle(record, ok, first, second, ...)
+-- Gives what fn gave, no more and no less.
+local function settle(record, ok, ...)
+  local first, second = ...
   if record.root.lost then
     acknowledge(record)
     if not ok then error(first, 0) end
@@ -229,11 +231,11 @@ local function settle(record, ok, first, second, ...)
   if not ok or (first == nil and second ~= nil) then
     roll_back(record, true)
     if not ok then error(first, 0) end
-    return nil, second, ...
+    return ...
   end
   local kept, err = commit(record)
   if not kept then return nil, err end
-  return first, second, ...
+  return ...
 end
 
 --- Runs fn(tx) in one transaction, or in a savepoint of the one that is open.
@@ -393,7 +395,7 @@ end
 ---@return moonbase.Error|nil
 function transaction.timeout(root)
   local preparing = root.userdata:status() == "preparing"
-  local ok, err = core.timeout(root.userdata)
+  local ok, err = root.context.engine:timeout(root.userdata)
   if not ok then return nil, err end
   root.lost = errors.new("timeout", "the transaction was open for too long")
   forget(root)

@@ -29,8 +29,9 @@ local NUMBER = [[
   ORDER BY key DESC LIMIT 1]]
 
 local READ = [[
-  SELECT key & 1099511627775 AS "number", id, label, committed_at, open, cut AS "truncated(boolean)",
-    participants AS "participants(json)", write_set AS "write_set(json)"
+  SELECT key & 1099511627775 AS "number", id, label, committed_at, open,
+    cut AS "truncated(boolean)", participants AS "participants(json)",
+    write_set AS "write_set(json)"
   FROM transactions WHERE key > ]] .. FIRST .. " + $after AND key <= " .. LAST .. [[
   ORDER BY key LIMIT $limit]]
 

@@ -24,6 +24,7 @@ http {
   $http
   server {
     listen 127.0.0.1:$port;
+    $server
     $locations
   }
 }
@@ -56,13 +57,15 @@ local function absolute(root, path)
 end
 
 --- Starts it and waits until it answers.
----@param options table  http: what to put before the server; workers; locations: path to code
+---@param options table  http: what to put before the server, and server: into it; workers;
+---  locations: path to code
 ---@return table server  get(path); folder; log()
 function nginx.start(options)
   local folder, port, root = files.folder(), free_port(), working_directory()
   local values = {
     root = root, build = absolute(root, (os.getenv("MOONBASE_BUILD") or "build") .. "/luajit"),
     port = port, workers = options.workers or 1, http = options.http or "",
+    server = options.server or "",
     locations = locations(options.locations),
   }
   files.write(folder .. "/nginx.conf", (CONFIG:gsub("%$(%l+)", values)))
@@ -100,8 +103,9 @@ function nginx:stop(signal)
   end
   os.execute("kill -" .. (signal or "QUIT") .. " " .. target)
   for _ = 1, 500 do
-    local status = os.execute("kill -0 " .. pid .. " 2>/dev/null")
-    if status ~= true and status ~= 0 then break end
+    -- One that is over may wait for a while for the system to take notice.
+    local state = files.read("/proc/" .. pid .. "/stat")
+    if not state or state:find("^%d+ %b() Z") then break end
     socket.sleep(0.02)
   end
   os.remove(self.folder .. "/nginx.pid")

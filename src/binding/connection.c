@@ -317,6 +317,20 @@ static int connection_statements(lua_State *L)
     return 1;
 }
 
+// Rolls back what the calling coroutine seems to have open: nginx gives the coroutine of a request
+// that is over to another one.
+static int connection_disown(lua_State *L)
+{
+    mb_connection *c = mbL_check_connection(L);
+    mb_error err;
+    if (!may_be_used(L, c, &err))
+        return mbL_fail(L, &err);
+    if (c->depth > 0 && c->owner == L && !mb_leave(c, c->levels[0].serial, false, &err))
+        return mbL_fail(L, &err);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 static const luaL_Reg methods[] = {
     { "moved", connection_moved },
     { "share", connection_share },
@@ -333,6 +347,7 @@ static const luaL_Reg methods[] = {
     { "read_end", connection_read_end },
     { "begin", connection_begin },
     { "in_transaction", connection_in_transaction },
+    { "disown", connection_disown },
     { "statements", connection_statements },
     { "watch", mbL_writes_watch },
     { "record", mbL_writes_record },

@@ -8,17 +8,20 @@
 
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
+local pause = require "moonbase.pause"
 
 ---@class moonbase.Engine
 ---@field connection userdata  moonbase.core's connection
 ---@field path string          the file, or ":memory:"
 ---@field readonly boolean     the file cannot be written through this connection
+---@field busy_timeout number  ms to wait for a lock
 ---@field shared table         what all handles of the connection have in common
 local Engine = {}
 Engine.__index = Engine
 
 -- "moon" in the file header tells our files from other SQLite databases.
 local APPLICATION_ID = 0x6d6f6f6e
+Engine.APPLICATION_ID = APPLICATION_ID
 
 local SYNCHRONOUS = { full = "FULL", normal = "NORMAL", off = "OFF" }
 -- The value of auto_vacuum for which pages are given back when asked for.
@@ -34,20 +37,37 @@ local JOURNAL = { wal = "WAL", truncate = "TRUNCATE" }
 ---@param options table  readonly, create, busy_timeout
 ---@return moonbase.Engine?, moonbase.Error?
 function Engine.open(path, options)
-  local connection, err = core.open(path, options)
+  local class = pause.on_event_loop() and require "moonbase.engine.patient" or Engine
+  local connection, err = class.connect(path, options)
   if not connection then return nil, err end
   return setmetatable({
-    connection = connection, path = path, readonly = options.readonly or false, shared = {},
-  }, Engine)
+    connection = connection, path = path, readonly = options.readonly or false,
+    busy_timeout = options.busy_timeout, shared = {},
+  }, class)
+end
+
+--- Makes the connection.
+---@param path string
+---@param options table
+---@return userdata? connection, moonbase.Error?
+function Engine.connect(path, options)
+  return core.open(path, options)
 end
 
 --- A second object on the same connection, for another handle.
 ---@return moonbase.Engine
 function Engine:share()
   return setmetatable({
-    connection = self.connection:share(), path = self.path,
-    readonly = self.readonly, shared = self.shared,
-  }, Engine)
+    connection = self.connection:share(), path = self.path, readonly = self.readonly,
+    busy_timeout = self.busy_timeout, shared = self.shared,
+  }, getmetatable(self))
+end
+
+--- Whether the file does not bear its name any more: it was replaced, renamed or removed.
+---@return boolean|nil moved
+---@return moonbase.Error|nil err  `forked`
+function Engine:moved()
+  return self.connection:moved()
 end
 
 --- Gives up this object's share of the connection. Idempotent.
@@ -60,7 +80,7 @@ end
 --- database is `invalid`.
 ---@return integer?, moonbase.Error?
 function Engine:schema_version()
-  local found, err = self.connection:row [[
+  local found, err = self:row [[
     SELECT user_version AS "version", application_id AS "application",
                (SELECT count(*) FROM sqlite_schema) AS "objects"
     FROM pragma_user_version, pragma_application_id]]
@@ -78,7 +98,7 @@ local function patiently(connection, script, timeout)
   while true do
     local ok, err = connection:exec(script)
     if ok or err.code ~= "busy" or core.monotonic() >= deadline then return ok, err end
-    core.sleep(2)
+    if not pause.for_lock(2) then return nil, err end
   end
 end
 
@@ -195,10 +215,15 @@ end
 --- nil and an error. Gives fn's results. `busy` when the lock cannot be had.
 ---@param fn function
 function Engine:atomic(fn, ...)
-  local connection = self.connection
-  local level, err = connection:enter()
+  local level, err = self:enter()
   if not level then return nil, err end
-  return settle(connection, level, pcall(fn, ...))
+  return settle(self.connection, level, pcall(fn, ...))
+end
+
+--- Opens a level, for `atomic`.
+---@return any level, moonbase.Error?
+function Engine:enter()
+  return self.connection:enter()
 end
 
 local function end_read(connection, view, ok, first, ...)
@@ -210,10 +235,15 @@ end
 --- Runs fn(...), whose reads all see the same state. fn must not write or yield.
 ---@param fn function
 function Engine:snapshot(fn, ...)
-  local connection = self.connection
-  local view, err = connection:read_begin()
+  local view, err = self:look()
   if not view then return nil, err end
-  return end_read(connection, view, pcall(fn, ...))
+  return end_read(self.connection, view, pcall(fn, ...))
+end
+
+--- Opens a view, for `snapshot`.
+---@return any view, moonbase.Error?
+function Engine:look()
+  return self.connection:read_begin()
 end
 
 --- Takes the write lock and gives a transaction userdata.
@@ -222,6 +252,14 @@ end
 ---@return userdata?, moonbase.Error?
 function Engine:begin(timeout, managed)
   return self.connection:begin(timeout, managed)
+end
+
+--- Rolls back a transaction that the connection has open, by whomever it is called. Its owner is
+--- told at his next call.
+---@param transaction userdata
+---@return true|nil, moonbase.Error?
+function Engine:timeout(transaction) -- luacheck: no self
+  return core.timeout(transaction)
 end
 
 --- Ends a managed transaction.
