@@ -50,6 +50,11 @@ build = {
     ["moonbase.chain"] = "lua/moonbase/chain.lua",
     ["moonbase.check"] = "lua/moonbase/check.lua",
     ["moonbase.checkpoints"] = "lua/moonbase/checkpoints.lua",
+    ["moonbase.command"] = "lua/moonbase/command/init.lua",
+    ["moonbase.command.care"] = "lua/moonbase/command/care.lua",
+    ["moonbase.command.output"] = "lua/moonbase/command/output.lua",
+    ["moonbase.command.parse"] = "lua/moonbase/command/parse.lua",
+    ["moonbase.command.reading"] = "lua/moonbase/command/reading.lua",
     ["moonbase.connections"] = "lua/moonbase/connections.lua",
     ["moonbase.context"] = "lua/moonbase/context.lua",
     ["moonbase.delivery"] = "lua/moonbase/delivery.lua",
@@ -308,6 +313,7 @@ build = {
       libraries = { "sqlite3", "zstd", "sodium", "m" },
     },
   },
+  install = { bin = { "bin/moonbase" } },
 }
 
 test = {
