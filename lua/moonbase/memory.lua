@@ -8,6 +8,7 @@ local memory_ingest = require "moonbase.memory_ingest"
 local memory_list = require "moonbase.memory_list"
 local memory_record = require "moonbase.memory_record"
 local memory_rows = require "moonbase.memory_rows"
+local memory_search = require "moonbase.memory_search"
 local memory_select = require "moonbase.memory_select"
 local memory_sources = require "moonbase.memory_sources"
 local memory_update = require "moonbase.memory_update"
@@ -23,6 +24,12 @@ function Memory.new(ctx)
   return setmetatable({ ctx = ctx }, Memory)
 end
 
+local function put(ctx, draft)
+  local rows, err = memory_rows.put(ctx, { draft })
+  if not rows then return nil, err end
+  return memory_record.of(rows[1])
+end
+
 --- Remembers a text. One of the same id is replaced whole: what is left out is cleared. Its
 --- earlier text goes to the history.
 ---@param memory table  text; id: made when left out; namespace: a path ("default"); type; tags:
@@ -34,12 +41,10 @@ end
 function Memory:remember(memory)
   local draft, err = memory_record.draft(self.ctx, "", check.type("memory", memory, "table"))
   if not draft then return nil, err end
-  local ok, rows
+  local ok
   ok, err = memory_record.embed(self.ctx, { draft })
   if not ok then return nil, err end
-  rows, err = self.ctx:write(memory_rows.put, self.ctx, { draft })
-  if not rows then return nil, err end
-  return memory_record.of(rows[1])
+  return self.ctx:write(put, self.ctx, draft)
 end
 
 --- The record of an id.
@@ -137,6 +142,15 @@ function Memory:forget_source(source)
   local ok, err = check.id("source", source)
   if not ok then return nil, err end
   return self.ctx:write(memory_sources.forget, self.ctx, source)
+end
+
+--- Searches by words, by nearness of vectors, or by both and what else speaks for a text.
+---@param query string|table  a text, or text, vector, mode ("hybrid", "keyword" or "vector"), k (10),
+---  namespace, filter, since, before, weights, half_life, expand, mmr, explain; see docs/search.md
+---@return moonbase.MemoryHit[]|nil  best first
+---@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails
+function Memory:search(query)
+  return memory_search.run(self.ctx, query)
 end
 
 --- Records, the newest first by `at`.

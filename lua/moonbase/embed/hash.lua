@@ -11,7 +11,7 @@ local hash = {}
 local DEFAULT_DIM = 256
 local MAX_DIM = 65536
 -- Beside the words themselves: what such vectors tell, these mostly have told already.
-local WEIGHT = 0.2
+local WEIGHT = 0.1
 
 local OPTIONS = { dim = "number" }
 

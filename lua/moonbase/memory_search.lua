@@ -1,0 +1,130 @@
+--- Searching memory: by words, by nearness of vectors, or by both and what else speaks for a text.
+
+local memory_diversity = require "moonbase.memory_diversity"
+local memory_pool = require "moonbase.memory_pool"
+local memory_query = require "moonbase.memory_query"
+local memory_record = require "moonbase.memory_record"
+local memory_rows = require "moonbase.memory_rows"
+
+local max = math.max
+
+local memory_search = {}
+
+--- A text found.
+---@class moonbase.MemoryHit
+---@field id string
+---@field score number   higher is better
+---@field record moonbase.Memory
+---@field why? table<string, number>  keyword, vector, recency, importance, graph: what took part;
+---  rank_keyword, rank_vector
+
+local POOL = 30    -- candidates that words and vectors give each, at least
+local DEEP = 200   -- where time, importance or variety choose among them
+
+-- How much of its worth a text has left.
+local function recency(at, now, half_life)
+  if at >= now then return 1 end
+  return 0.5 ^ ((now - at) / half_life)
+end
+
+local PARTS = { "keyword", "vector", "recency", "importance", "graph" }
+
+-- The parts that speak for a candidate, and their sum. Where the vectors found more than the pool
+-- has room for, what counts is by how much a candidate is nearer than the last of them: so those
+-- that just did not come in are worth as much as those that just did.
+local function weigh(candidate, wish, now, floor)
+  local weights, sum = wish.weights, 0
+  if wish.half_life then candidate.recency = recency(candidate.at, now, wish.half_life) end
+  local importance = candidate.importance
+  candidate.importance = importance and importance / (1 + importance)
+  for _, part in ipairs(PARTS) do
+    local value = candidate[part] or 0
+    if part == "vector" then value = value - floor end
+    sum = sum + weights[part] * max(value, 0)
+  end
+  candidate.score = sum
+end
+
+local function by_score(one, other)
+  if one.score ~= other.score then return one.score > other.score end
+  return one.serial < other.serial
+end
+
+local function best(list, count)
+  table.sort(list, by_score)
+  for i = #list, count + 1, -1 do list[i] = nil end
+  return list
+end
+
+local function why(candidate, weights)
+  local parts = { rank_keyword = candidate.rank_keyword, rank_vector = candidate.rank_vector }
+  for _, part in ipairs(PARTS) do
+    if weights[part] > 0 then parts[part] = candidate[part] end
+  end
+  return parts
+end
+
+local function hit_of(row, candidate, wish)
+  return { id = row.id, score = candidate.score, record = memory_record.of(row),
+    why = wish.explain and why(candidate, wish.weights) or nil }
+end
+
+-- Candidates as callers see them.
+local function hits_of(ctx, scope, wish, list)
+  local serials, by_serial, hits = {}, {}, {}
+  for i, candidate in ipairs(list) do
+    serials[i], by_serial[candidate.serial] = candidate.serial, candidate
+  end
+  local rows, err = memory_rows.by_serials(ctx, scope, serials)
+  if not rows then return nil, err end
+  for i, row in ipairs(rows) do hits[i] = hit_of(row, by_serial[row.serial], wish) end
+  return hits
+end
+
+local function fill(pool, wish, count)
+  local ok, err = true, nil
+  if wish.text and wish.mode ~= "vector" and wish.weights.keyword > 0 then
+    ok, err = pool:add_words(count)
+  end
+  if ok and wish.vector then ok, err = pool:add_vectors(count) end
+  if ok and wish.expand > 0 then ok, err = pool:expand() end
+  return ok, err
+end
+
+-- How many candidates are looked at.
+local function depth(wish)
+  if wish.plain then return wish.k end
+  local deep = wish.half_life or wish.mmr
+  return max(2 * wish.k, deep and DEEP or POOL)
+end
+
+local function find(ctx, wish)
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  local pool, ok
+  pool, err = memory_pool.new(ctx, scope, wish)
+  if not pool then return nil, err end
+  if pool.among and #pool.among == 0 then return {} end
+  ok, err = fill(pool, wish, depth(wish))
+  if not ok then return nil, err end
+  local now, list = ctx:now(), pool.list
+  for i = 1, #list do weigh(list[i], wish, now, pool.floor) end
+  if wish.mmr then
+    return hits_of(ctx, scope, wish, memory_diversity.choose(best(list, DEEP), wish))
+  end
+  return hits_of(ctx, scope, wish, best(list, wish.k))
+end
+
+--- Runs a search; see Memory:search.
+---@param ctx moonbase.Context
+---@param query string|table
+---@return moonbase.MemoryHit[]|nil
+---@return moonbase.Error|nil err
+function memory_search.run(ctx, query)
+  local wish, err = memory_query.read(ctx, query)
+  if not wish then return nil, err end
+  if wish.k == 0 then return {} end
+  return ctx.engine:snapshot(find, ctx, wish)
+end
+
+return memory_search
