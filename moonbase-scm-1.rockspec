@@ -262,6 +262,7 @@ build = {
         "src/kernel/process.c",
         "src/kernel/sha256.c",
         "src/kernel/sha256_hardware.c",
+        "src/kernel/text_columns.c",
         "src/kernel/text_postings.c",
         "src/kernel/text_stem.c",
         "src/kernel/text_stop.c",

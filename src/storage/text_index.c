@@ -117,7 +117,7 @@ static bool write_page(removal *m, const uint8_t *at, const uint8_t *after,
 static bool remove_inline(removal *m, mb_text_entry *entry, const uint8_t *at,
                           const uint8_t *after, bool *found)
 {
-    uint8_t list[MB_TEXT_CHUNK], *end = list;
+    uint8_t list[MB_TEXT_INLINE], *end = list;
     size_t count = entry->count;
     m->list.count = 0;
     if (entry->size > sizeof list)
@@ -136,20 +136,31 @@ static bool remove_inline(removal *m, mb_text_entry *entry, const uint8_t *at,
     return write_page(m, at, after, entry, list);
 }
 
+static bool read_part(removal *m, uint32_t list, const mb_text_part *part)
+{
+    mb_text_chunk *chunk = sqlite3_malloc64(sizeof *chunk);
+    bool good = chunk != NULL
+                    ? mb_text_chunk_read(m->reader, m->segment->key, list, part, chunk)
+                    : mb_reader_no_memory(m->reader);
+    m->list.count = 0;
+    good = good && mb_text_postings_room(m->reader, &m->list, part->count);
+    for (size_t i = 0; good && i < part->count; i++)
+        m->list.items[m->list.count++] = mb_text_chunk_posting(chunk, i);
+    sqlite3_free(chunk);
+    return good;
+}
+
 static bool remove_from_part(removal *m, uint32_t list, mb_text_directory *d, size_t at,
                              bool *found)
 {
     size_t bytes = 0, count = d->parts[at].count;
     int64_t segment = m->segment->key;
-    m->list.count = 0;
-    if (!mb_text_postings_room(m->reader, &m->list, count) ||
-        !mb_text_chunk_read(m->reader, segment, list, &d->parts[at], m->list.items) ||
-        !take_out(m, m->list.items, &count, found))
+    if (!read_part(m, list, &d->parts[at]) || !take_out(m, m->list.items, &count, found))
         return false;
     if (!*found)
         return true;
     if (!mb_text_chunk_write(m->reader, segment, list, &d->parts[at], m->list.items, count,
-                             &bytes))
+                             false, &bytes))
         return false;
     if (count == 0) {
         d->count--;

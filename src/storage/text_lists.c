@@ -2,11 +2,7 @@
 
 #include <string.h>
 
-enum {
-    PART_MAX = 3 * MB_VARINT_MAX + 1 + 2 * MB_POSTING_PEAKS * MB_VARINT_MAX,
-    FULL = MB_TEXT_CHUNK - MB_POSTING_MAX,
-    LEAST = 64
-};
+enum { PART_MAX = 3 * MB_VARINT_MAX + 1 + 2 * MB_POSTING_PEAKS * MB_VARINT_MAX, LEAST = 64 };
 
 bool mb_text_postings_room(mb_reader *r, mb_text_postings *p, size_t extra)
 {
@@ -63,7 +59,7 @@ static const uint8_t *read_peaks(const uint8_t *p, const uint8_t *end, mb_postin
 static bool is_good(const mb_text_directory *d, const mb_text_part *part)
 {
     const mb_text_part *before = d->count > 0 ? &d->parts[d->count - 1] : NULL;
-    return part->count > 0 && part->count <= MB_TEXT_CHUNK && part->peaks.used > 0 &&
+    return part->count > 0 && part->count <= MB_TEXT_COLUMNS_MAX && part->peaks.used > 0 &&
            part->number > 0 && part->number >> MB_TEXT_LIST_BITS == 0 &&
            (before == NULL || (part->number > before->number && part->last > before->last));
 }
@@ -144,7 +140,7 @@ bool mb_text_directory_write(mb_reader *r, int64_t segment, uint32_t list,
 }
 
 bool mb_text_chunk_read(mb_reader *r, int64_t segment, uint32_t list, const mb_text_part *part,
-                        mb_posting *out)
+                        mb_text_chunk *chunk)
 {
     size_t size;
     if (!read_row(r, mb_text_chunk_key(segment, list, part->number)))
@@ -152,9 +148,20 @@ bool mb_text_chunk_read(mb_reader *r, int64_t segment, uint32_t list, const mb_t
     const uint8_t *data = mb_text_blob(r, 0, &size);
     if (data == NULL)
         return false;
-    return (mb_postings_read(data, size, out, part->count) &&
-            out[part->count - 1].serial <= part->last) ||
+    if (size > sizeof chunk->data)
+        return mb_text_damaged(r);
+    memcpy(chunk->data, data, size);
+    return (mb_text_columns_open(&chunk->columns, chunk->data, size, part->count) &&
+            mb_text_columns_serials(&chunk->columns, chunk->serials, part->last)) ||
            mb_text_damaged(r);
+}
+
+mb_posting mb_text_chunk_posting(const mb_text_chunk *chunk, size_t at)
+{
+    uint32_t count = mb_text_columns_count(&chunk->columns, at);
+    return (mb_posting){ .serial = chunk->serials[at],
+                         .count = count,
+                         .words = mb_text_columns_words(&chunk->columns, at, count) };
 }
 
 static bool delete_row(mb_reader *r, int64_t key)
@@ -166,22 +173,20 @@ static bool delete_row(mb_reader *r, int64_t key)
 }
 
 bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_part *part,
-                         const mb_posting *items, size_t count, size_t *bytes)
+                         const mb_posting *items, size_t count, bool fit, size_t *bytes)
 {
-    uint8_t data[MB_TEXT_CHUNK], *end = data;
+    uint8_t data[MB_TEXT_COLUMNS_ROOM];
     int64_t key = mb_text_chunk_key(segment, list, part->number);
-    memset(&part->peaks, 0, sizeof part->peaks);
-    part->count = 0;
     if (count == 0)
         return delete_row(r, key);
-    for (; part->count < count && end - data <= FULL; part->count++) {
-        const mb_posting *item = &items[part->count];
-        end = mb_posting_write(end, part->count > 0 ? item[-1].serial : 0, item);
-        mb_posting_peaks_add(&part->peaks, item->count, item->words);
-        part->last = item->serial;
-    }
-    *bytes += (size_t)(end - data);
-    return write_row(r, key, data, (size_t)(end - data));
+    size_t size = mb_text_columns_write(data, items, &count, fit);
+    memset(&part->peaks, 0, sizeof part->peaks);
+    part->count = (uint32_t)count;
+    part->last = items[count - 1].serial;
+    for (size_t i = 0; i < count; i++)
+        mb_posting_peaks_add(&part->peaks, items[i].count, items[i].words);
+    *bytes += size;
+    return write_row(r, key, data, size);
 }
 
 static bool write_chunks(mb_reader *r, int64_t segment, uint32_t list, const mb_posting *items,
@@ -192,7 +197,7 @@ static bool write_chunks(mb_reader *r, int64_t segment, uint32_t list, const mb_
         part.number++;
         if (part.number >> MB_TEXT_LIST_BITS != 0)
             return mb_reader_fail(r, MB_FULL, "a word is in too many texts of a set");
-        if (!mb_text_chunk_write(r, segment, list, &part, items, count, bytes) ||
+        if (!mb_text_chunk_write(r, segment, list, &part, items, count, true, bytes) ||
             !add_part(r, d, &part))
             return false;
         items += part.count;
@@ -221,13 +226,16 @@ static bool read_chunks(mb_reader *r, int64_t segment, uint32_t list,
         return mb_text_damaged(r);
     if (!mb_text_postings_room(r, p, count))
         return false;
-    for (size_t i = 0; i < d->count; i++) {
-        if (!mb_text_chunk_read(r, segment, list, &d->parts[i], p->items + p->count))
-            return false;
-        p->count += d->parts[i].count;
+    mb_text_chunk *chunk = sqlite3_malloc64(sizeof *chunk);
+    bool good = chunk != NULL || mb_reader_no_memory(r);
+    for (size_t i = 0; good && i < d->count; i++) {
+        good = mb_text_chunk_read(r, segment, list, &d->parts[i], chunk);
+        for (size_t j = 0; good && j < d->parts[i].count; j++)
+            p->items[p->count++] = mb_text_chunk_posting(chunk, j);
     }
+    sqlite3_free(chunk);
     mb_reader_done(r);
-    return true;
+    return good;
 }
 
 bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list, size_t count,

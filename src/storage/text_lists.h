@@ -3,6 +3,7 @@
 #ifndef MB_STORAGE_TEXT_LISTS_H
 #define MB_STORAGE_TEXT_LISTS_H
 
+#include "kernel/text_columns.h"
 #include "storage/text_rows.h"
 
 // Postings in memory. All zero: none.
@@ -15,7 +16,7 @@ typedef struct mb_text_postings {
 // A chunk, as the directory has it.
 typedef struct mb_text_part {
     uint32_t number;        // in its key
-    uint32_t last;          // the greatest serial in it, or more
+    uint32_t last;          // the greatest serial in it
     uint32_t count;         // of postings
     mb_posting_peaks peaks; // of its postings, and perhaps of some that are gone
 } mb_text_part;
@@ -25,6 +26,13 @@ typedef struct mb_text_directory {
     size_t count;
     size_t capacity;
 } mb_text_directory;
+
+// A chunk in memory: its columns and its serials.
+typedef struct mb_text_chunk {
+    mb_text_columns columns;
+    uint32_t serials[MB_TEXT_COLUMNS_MAX];
+    uint8_t data[MB_TEXT_COLUMNS_ROOM]; // where the columns are
+} mb_text_chunk;
 
 MB_HIDDEN_BEGIN
 
@@ -39,14 +47,14 @@ bool mb_text_directory_write(mb_reader *r, int64_t segment, uint32_t list,
                              const mb_text_directory *directory, size_t *bytes);
 void mb_text_directory_free(mb_text_directory *directory);
 
-// Reads the postings of a chunk into `out`, which has room for part->count.
+// Reads a chunk.
 bool mb_text_chunk_read(mb_reader *r, int64_t segment, uint32_t list, const mb_text_part *part,
-                        mb_posting *out);
+                        mb_text_chunk *chunk);
 
-// Writes a chunk with as many of the postings as fit; changes the part to what it is then.
-// Without any, deletes it.
+// Writes a chunk with the postings, or, with `fit`, as many as fit; changes the part to what it
+// is then. Without any, deletes it.
 bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_part *part,
-                         const mb_posting *items, size_t count, size_t *bytes);
+                         const mb_posting *items, size_t count, bool fit, size_t *bytes);
 
 // Writes all of a list that is not there yet. Adds to `bytes` what it takes.
 bool mb_text_list_write(mb_reader *r, int64_t segment, uint32_t list, const mb_posting *items,
@@ -55,6 +63,9 @@ bool mb_text_list_write(mb_reader *r, int64_t segment, uint32_t list, const mb_p
 // Appends the postings of a list, which must be so many.
 bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list, size_t count,
                        mb_text_postings *postings);
+
+// The posting at a place in a chunk.
+mb_posting mb_text_chunk_posting(const mb_text_chunk *chunk, size_t at);
 
 // Removes a list.
 bool mb_text_list_delete(mb_reader *r, int64_t segment, uint32_t list);

@@ -141,7 +141,7 @@ static size_t encode(uint8_t *out, const mb_posting *items, size_t count)
 {
     uint8_t *end = out;
     for (size_t i = 0; i < count; i++) {
-        if (end - out > MB_TEXT_CHUNK - MB_POSTING_MAX)
+        if (end - out > MB_TEXT_INLINE - MB_POSTING_MAX)
             return 0;
         end = mb_posting_write(end, i > 0 ? items[i - 1].serial : 0, &items[i]);
     }
@@ -150,7 +150,7 @@ static size_t encode(uint8_t *out, const mb_posting *items, size_t count)
 
 bool mb_text_writer_add(mb_text_writer *w, uint64_t hash, const mb_posting *items, size_t count)
 {
-    uint8_t data[MB_TEXT_CHUNK];
+    uint8_t data[MB_TEXT_INLINE];
     mb_text_entry entry = { .hash = hash, .count = (uint32_t)count };
     entry.size = encode(data, items, count);
     if (entry.size > 0) {

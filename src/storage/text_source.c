@@ -4,8 +4,6 @@
 
 #define NONE ((uint64_t)UINT32_MAX + 1)
 
-enum { PART_MAX = MB_TEXT_CHUNK / 2 };
-
 static bool is_long(const mb_text_source *s)
 {
     return s->bounds != NULL;
@@ -25,15 +23,12 @@ static uint32_t bound_of(const mb_text_weight *weight, const mb_posting_peaks *p
 
 static bool weigh_parts(mb_reader *r, mb_text_source *s, const mb_text_weight *weight)
 {
-    s->items = sqlite3_malloc64(PART_MAX * sizeof *s->items);
+    s->chunk = sqlite3_malloc64(sizeof *s->chunk);
     s->bounds = sqlite3_malloc64((s->directory.count + 1) * sizeof *s->bounds);
-    if (s->items == NULL || s->bounds == NULL)
+    if (s->chunk == NULL || s->bounds == NULL)
         return mb_reader_no_memory(r);
-    for (size_t i = 0; i < s->directory.count; i++) {
-        if (s->directory.parts[i].count > PART_MAX)
-            return mb_text_damaged(r);
+    for (size_t i = 0; i < s->directory.count; i++)
         s->bounds[i] = bound_of(weight, &s->directory.parts[i].peaks);
-    }
     return true;
 }
 
@@ -49,10 +44,34 @@ bool mb_text_source_weigh(mb_reader *r, mb_text_source *s, const mb_text_weight 
     return true;
 }
 
+static uint32_t serial_at(const mb_text_source *s, size_t at)
+{
+    return s->items != NULL ? s->items[at].serial : s->chunk->serials[at];
+}
+
+// Goes on in larger and larger steps, then back in smaller ones.
 static void skip_postings(mb_text_source *s, uint32_t from)
 {
-    while (s->at < s->count && s->items[s->at].serial < from)
-        s->at++;
+    size_t step = 1;
+    if (s->at == s->count || serial_at(s, s->at) >= from)
+        return;
+    while (s->at + step < s->count && serial_at(s, s->at + step) < from) {
+        s->at += step;
+        step *= 2;
+    }
+    for (; step > 0; step /= 2) {
+        if (s->at + step < s->count && serial_at(s, s->at + step) < from)
+            s->at += step;
+    }
+    s->at++;
+}
+
+static uint32_t score_at(const mb_text_source *s, const mb_text_weight *weight, size_t at)
+{
+    if (s->items != NULL)
+        return mb_text_score(weight, s->items[at].count, s->items[at].words);
+    uint32_t count = mb_text_columns_count(&s->chunk->columns, at);
+    return mb_text_score(weight, count, mb_text_columns_words(&s->chunk->columns, at, count));
 }
 
 static uint64_t seek_part(mb_text_source *s, uint32_t from)
@@ -69,7 +88,7 @@ static uint64_t seek_part(mb_text_source *s, uint32_t from)
                    ? (uint64_t)d->parts[s->part - 1].last + 1
                    : from;
     skip_postings(s, from);
-    return s->at < s->count ? s->items[s->at].serial : from;
+    return s->at < s->count ? s->chunk->serials[s->at] : from;
 }
 
 uint64_t mb_text_source_seek(mb_text_source *s, uint32_t from)
@@ -99,7 +118,7 @@ static bool load(mb_reader *r, mb_text_source *s)
     const mb_text_part *part = &s->directory.parts[s->part];
     if (s->loaded)
         return true;
-    if (!mb_text_chunk_read(r, s->segment, s->list - 1, part, s->items))
+    if (!mb_text_chunk_read(r, s->segment, s->list - 1, part, s->chunk))
         return false;
     s->count = part->count;
     s->at = 0;
@@ -110,12 +129,11 @@ static bool load(mb_reader *r, mb_text_source *s)
 static void add(mb_text_source *s, const mb_text_weight *weight, uint32_t from, uint32_t to,
                 uint32_t *scores, uint64_t *touched)
 {
-    size_t i = s->at;
-    for (; i < s->count && s->items[i].serial < from; i++) {
-    }
-    for (; i < s->count && s->items[i].serial <= to; i++) {
-        uint32_t text = s->items[i].serial - from;
-        scores[text] += mb_text_score(weight, s->items[i].count, s->items[i].words);
+    size_t i;
+    skip_postings(s, from);
+    for (i = s->at; i < s->count && serial_at(s, i) <= to; i++) {
+        uint32_t text = serial_at(s, i) - from;
+        scores[text] += score_at(s, weight, i);
         touched[text / 64] |= UINT64_C(1) << text % 64;
     }
     s->at = i;
@@ -161,9 +179,8 @@ bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight 
     for (size_t i = 0; i < count; i++) {
         if (!find_part(r, s, texts[i].serial))
             return false;
-        if (s->at < s->count && s->items[s->at].serial == texts[i].serial)
-            texts[i].score +=
-                mb_text_score(weight, s->items[s->at].count, s->items[s->at].words);
+        if (s->at < s->count && serial_at(s, s->at) == texts[i].serial)
+            texts[i].score += score_at(s, weight, s->at);
     }
     return true;
 }
@@ -171,6 +188,7 @@ bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight 
 void mb_text_source_free(mb_text_source *s)
 {
     sqlite3_free(s->items);
+    sqlite3_free(s->chunk);
     sqlite3_free(s->bounds);
     mb_text_directory_free(&s->directory);
     memset(s, 0, sizeof *s);

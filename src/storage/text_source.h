@@ -7,15 +7,16 @@
 #include "storage/text_lists.h"
 
 typedef struct mb_text_source {
-    mb_posting *items; // postings in memory: all, or those of the present part
-    size_t count;      // how many
+    mb_posting *items; // the postings; NULL: the list is long
+    size_t count;      // how many, or how many of the present part
     size_t at;         // the next one
-    uint32_t most;     // no posting of a source without parts counts more
+    uint32_t most;     // no posting counts more, unless the list is long
     // only of a long list, which is read part by part
+    mb_text_chunk *chunk;        // the present part
     mb_text_directory directory; // of its parts
     uint32_t *bounds;            // no posting of a part counts more
     size_t part;                 // the present part
-    bool loaded;                 // its postings are in memory
+    bool loaded;                 // it is in memory
     int64_t segment;             // where the list is
     uint32_t list;               // its number + 1; 0: the list is not long
 } mb_text_source;
