@@ -116,7 +116,7 @@ function Transactions:timeout_stale(older_than)
   return count
 end
 
--- One transaction and participant: whether it is done now.
+-- One transaction and participant: how many are done by it.
 local function finish(ctx, name, fn, entry)
   local ok, failure = participants.call(fn, entry.id)
   if ok then return ctx:write(transaction_log.close, ctx, entry.number, { name }) end
@@ -126,8 +126,8 @@ local function finish(ctx, name, fn, entry)
   return 0
 end
 
-local function recover(ctx, name, fn)
-  local count, after = 0, 0
+local function recover(ctx, name, fn, progress)
+  local after = 0
   while true do
     local list, err = transaction_log.open(ctx, name, after)
     if not list then return nil, err end
@@ -135,9 +135,9 @@ local function recover(ctx, name, fn)
       local done
       done, err = finish(ctx, name, fn, entry)
       if not done then return nil, err end
-      count, after = count + done, entry.number
+      progress.done, after = progress.done + done, entry.number
     end
-    if #list == 0 then return count end
+    if #list == 0 then return true end
   end
 end
 
@@ -157,18 +157,20 @@ end
 --- returns nil and an error is left for the next time; `on_event` is told.
 ---@param handlers table<string, fun(id: string)>  by the participant's name
 ---@return integer|nil count  of those done
----@return moonbase.Error|nil
+---@return moonbase.Error|nil err  `done` is the count of those done nevertheless
 function Transactions:recover(handlers)
-  local names, count = sorted_names(handlers), 0
+  local names, progress = sorted_names(handlers), { done = 0 }
   if self.ctx.engine:in_transaction() then
     errors.raise("invalid", "recover cannot run inside a transaction")
   end
   for _, name in ipairs(names) do
-    local done, err = recover(self.ctx, name, handlers[name])
-    if not done then return nil, err end
-    count = count + done
+    local ok, err = recover(self.ctx, name, handlers[name], progress)
+    if not ok then
+      err.done = progress.done
+      return nil, err
+    end
   end
-  return count
+  return progress.done
 end
 
 return Transactions
