@@ -40,8 +40,17 @@ LUA
   ) >"$work/$1.out" 2>&1
 }
 
+# The command is installed as a program, which finds its modules by itself.
+try_command() {
+  command="$work/$1-tree/bin/moonbase"
+  (
+    cd "$work" || exit 1
+    "$command" --version && ! "$command" info missing.db 2>/dev/null && [ ! -e missing.db ]
+  ) >>"$work/$1.out" 2>&1
+}
+
 check() {
-  if install_for "$@" && try_module "$1" "$2"; then
+  if install_for "$@" && try_module "$1" "$2" && try_command "$1"; then
     passed=$((passed + 1))
     echo "$1: $(cat "$work/$1.out")"
   else
