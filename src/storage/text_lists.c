@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { PART_MAX = 3 * MB_VARINT_MAX + 1 + 2 * MB_POSTING_PEAKS * MB_VARINT_MAX, LEAST = 64 };
+enum { PART_MAX = 4 * MB_VARINT_MAX + 1 + 2 * MB_POSTING_PEAKS * MB_VARINT_MAX, LEAST = 64 };
 
 bool mb_text_postings_room(mb_reader *r, mb_text_postings *p, size_t extra)
 {
@@ -61,7 +61,8 @@ static bool is_good(const mb_text_directory *d, const mb_text_part *part)
     const mb_text_part *before = d->count > 0 ? &d->parts[d->count - 1] : NULL;
     return part->count > 0 && part->count <= MB_TEXT_COLUMNS_MAX && part->peaks.used > 0 &&
            part->number > 0 && part->number >> MB_TEXT_LIST_BITS == 0 &&
-           (before == NULL || (part->number > before->number && part->last > before->last));
+           part->first <= part->last &&
+           (before == NULL || (part->number > before->number && part->first > before->last));
 }
 
 static bool parse_directory(mb_reader *r, const uint8_t *p, size_t size, mb_text_directory *d)
@@ -70,6 +71,7 @@ static bool parse_directory(mb_reader *r, const uint8_t *p, size_t size, mb_text
     while (p < end) {
         mb_text_part part = { 0 };
         p = mb_varint_read(p, end, &part.number);
+        p = p != NULL ? mb_varint_read(p, end, &part.first) : NULL;
         p = p != NULL ? mb_varint_read(p, end, &part.last) : NULL;
         p = p != NULL ? mb_varint_read(p, end, &part.count) : NULL;
         p = p != NULL ? read_peaks(p, end, &part.peaks) : NULL;
@@ -114,6 +116,7 @@ static bool write_row(mb_reader *r, int64_t key, const uint8_t *data, size_t siz
 static uint8_t *write_part(uint8_t *out, const mb_text_part *part)
 {
     out = mb_varint_write(out, part->number);
+    out = mb_varint_write(out, part->first);
     out = mb_varint_write(out, part->last);
     out = mb_varint_write(out, part->count);
     out = mb_varint_write(out, part->peaks.used);
@@ -182,6 +185,7 @@ bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_p
     size_t size = mb_text_columns_write(data, items, &count, fit);
     memset(&part->peaks, 0, sizeof part->peaks);
     part->count = (uint32_t)count;
+    part->first = items[0].serial;
     part->last = items[count - 1].serial;
     for (size_t i = 0; i < count; i++)
         mb_posting_peaks_add(&part->peaks, items[i].count, items[i].words);

@@ -16,7 +16,8 @@ typedef struct mb_text_postings {
 // A chunk, as the directory has it.
 typedef struct mb_text_part {
     uint32_t number;        // in its key
-    uint32_t last;          // the greatest serial in it
+    uint32_t first;         // the least serial in it
+    uint32_t last;          // the greatest one
     uint32_t count;         // of postings
     mb_posting_peaks peaks; // of its postings, and perhaps of some that are gone
 } mb_text_part;

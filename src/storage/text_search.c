@@ -253,6 +253,18 @@ static void drop_others(search *s, uint32_t from)
         s->touched[i] &= wanted[i];
 }
 
+static uint32_t lowest_bit(uint64_t bits)
+{
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzll(bits);
+#else
+    uint32_t at = 0;
+    while ((bits >> at & 1) == 0)
+        at++;
+    return at;
+#endif
+}
+
 // Makes candidates of what was scored.
 static void gather(search *s, uint32_t from, uint64_t added)
 {
@@ -260,9 +272,9 @@ static void gather(search *s, uint32_t from, uint64_t added)
     if (s->wish->among != NULL)
         drop_others(s, from);
     for (uint32_t i = 0; i < WINDOW / 64; i++) {
-        uint32_t text = i * 64;
-        for (uint64_t bits = s->touched[i]; bits != 0; bits >>= 1, text++) {
-            if ((bits & 1) != 0 && s->scores[text] + added > s->least)
+        for (uint64_t bits = s->touched[i]; bits != 0; bits &= bits - 1) {
+            uint32_t text = i * 64 + lowest_bit(bits);
+            if (s->scores[text] + added > s->least)
                 s->candidates[s->candidate_count++] =
                     (mb_text_candidate){ from + text, s->scores[text] };
         }

@@ -84,31 +84,36 @@ static uint64_t seek_part(mb_text_source *s, uint32_t from)
     if (s->part == d->count)
         return NONE;
     if (!s->loaded)
-        return s->part > 0 && d->parts[s->part - 1].last >= from
-                   ? (uint64_t)d->parts[s->part - 1].last + 1
-                   : from;
+        return d->parts[s->part].first > from ? d->parts[s->part].first : from;
     skip_postings(s, from);
     return s->at < s->count ? s->chunk->serials[s->at] : from;
 }
 
 uint64_t mb_text_source_seek(mb_text_source *s, uint32_t from)
 {
-    if (is_long(s))
-        return seek_part(s, from);
-    skip_postings(s, from);
-    return s->at < s->count ? s->items[s->at].serial : NONE;
+    if (s->next >= from && s->next > 0)
+        return s->next;
+    if (is_long(s)) {
+        s->next = seek_part(s, from);
+    } else {
+        skip_postings(s, from);
+        s->next = s->at < s->count ? s->items[s->at].serial : NONE;
+    }
+    return s->next;
 }
 
 uint32_t mb_text_source_bound(const mb_text_source *s, uint32_t to)
 {
     uint32_t bound = 0;
+    if (s->next > to)
+        return 0;
     if (!is_long(s))
-        return s->at < s->count && s->items[s->at].serial <= to ? s->most : 0;
+        return s->most;
     for (size_t i = s->part; i < s->directory.count; i++) {
+        if (s->directory.parts[i].first > to)
+            break;
         if (s->bounds[i] > bound)
             bound = s->bounds[i];
-        if (s->directory.parts[i].last >= to)
-            break;
     }
     return bound;
 }
@@ -142,11 +147,13 @@ static void add(mb_text_source *s, const mb_text_weight *weight, uint32_t from, 
 bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
                         uint32_t from, uint32_t to, uint32_t *scores, uint64_t *touched)
 {
+    if (s->next > to)
+        return true;
     if (!is_long(s)) {
         add(s, weight, from, to, scores, touched);
         return true;
     }
-    while (s->part < s->directory.count) {
+    while (s->part < s->directory.count && s->directory.parts[s->part].first <= to) {
         if (!load(r, s))
             return false;
         add(s, weight, from, to, scores, touched);
@@ -176,6 +183,8 @@ static bool find_part(mb_reader *r, mb_text_source *s, uint32_t serial)
 bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
                           mb_text_candidate *texts, size_t count)
 {
+    if (count == 0 || s->next > texts[count - 1].serial)
+        return true;
     for (size_t i = 0; i < count; i++) {
         if (!find_part(r, s, texts[i].serial))
             return false;

@@ -10,6 +10,7 @@ typedef struct mb_text_source {
     mb_posting *items; // the postings; NULL: the list is long
     size_t count;      // how many, or how many of the present part
     size_t at;         // the next one
+    uint64_t next;     // no posting from there on has a lower serial
     uint32_t most;     // no posting counts more, unless the list is long
     // only of a long list, which is read part by part
     mb_text_chunk *chunk;        // the present part
@@ -33,7 +34,7 @@ MB_HIDDEN_BEGIN
 bool mb_text_source_weigh(mb_reader *r, mb_text_source *s, const mb_text_weight *weight);
 
 // Goes to the first posting of serial `from` or greater, or to the part that it would be in;
-// gives a serial that it has at least, and UINT32_MAX + 1 where there is none.
+// gives the serial that it has at least, `next`, and UINT32_MAX + 1 where there is none.
 uint64_t mb_text_source_seek(mb_text_source *s, uint32_t from);
 
 // What no posting up to serial `to` counts more than, from the present one on.
