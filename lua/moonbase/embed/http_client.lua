@@ -1,0 +1,130 @@
+--- One HTTP request, by what there is: nginx's own sockets inside OpenResty, luasocket or lua-http
+-- in a script. Chosen at each request, for in nginx the same code runs in several phases.
+
+local check = require "moonbase.check"
+local core = require "moonbase.core"
+local errors = require "moonbase.errors"
+local http_reader = require "moonbase.embed.http_reader"
+local http_sockets = require "moonbase.embed.http_sockets"
+
+local http_client = {}
+
+---@class moonbase.HttpRequest
+---@field endpoint moonbase.Endpoint
+---@field headers table<string, string>  by names in small letters
+---@field body string
+---@field limit integer  bytes of the answer, at most
+
+---@class moonbase.HttpAnswer
+---@field status integer
+---@field headers table<string, string>  by names in small letters
+---@field body string
+
+-- The phases in which nginx lets go of a request that waits for a socket.
+local PHASES = check.set("rewrite server_rewrite access content timer preread ssl_cert"
+  .. " ssl_client_hello ssl_session_fetch")
+
+local INSTALL = "needs an HTTP client: luasocket (Debian: lua-socket, LuaRocks: luasocket), for"
+  .. " https luasec too (lua-sec, luasec), or lua-http (lua-http, http)"
+
+local function text_of(request)
+  local endpoint = request.endpoint
+  local lines = { ("POST %s HTTP/1.1"):format(endpoint.path), "host: " .. endpoint.authority,
+    "connection: close", "content-length: " .. #request.body }
+  for name, value in pairs(request.headers) do lines[#lines + 1] = name .. ": " .. value end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. request.body
+end
+
+-- One request over a socket; `connect` opens it.
+local function over_socket(connect, library, request, timeout)
+  local deadline = core.monotonic() + timeout
+  local function left() return math.max(deadline - core.monotonic(), 1) / 1000 end
+  local socket, reason = connect(library, request.endpoint, left())
+  if not socket then return nil, reason end
+  local sent, answer
+  sent, reason = socket.send(text_of(request), left())
+  if sent then
+    answer, reason = http_reader.read(function()
+      if core.monotonic() >= deadline then return nil, "timeout" end
+      return socket.more(left())
+    end, request.limit)
+  end
+  socket.close()
+  return answer, reason
+end
+
+local function over_lua_http(library, request, timeout)
+  local endpoint = request.endpoint
+  local call = library.new_from_uri(endpoint.scheme .. "://" .. endpoint.authority .. endpoint.path)
+  call.follow_redirects = false
+  call.headers:upsert(":method", "POST")
+  for name, value in pairs(request.headers) do call.headers:upsert(name, value) end
+  call:set_body(request.body)
+  local deadline = core.monotonic() + timeout
+  local headers, stream = call:go(timeout / 1000)
+  if not headers then return nil, tostring(stream) end
+  local left = math.max(deadline - core.monotonic(), 1) / 1000
+  local body, reason = stream:get_body_chars(request.limit + 1, left)
+  stream:shutdown()
+  if not body then return nil, tostring(reason or "closed") end
+  if #body > request.limit then return nil, "too long an answer" end
+  local plain = {}
+  for name, value in headers:each() do plain[name] = value end
+  local length = tonumber(plain["content-length"])
+  if length and length ~= #body then return nil, "closed" end
+  return { status = tonumber(headers:get ":status"), headers = plain, body = body }
+end
+
+-- nginx's sockets, where it has some; false where it has but not in this phase.
+local function openresty()
+  local ngx = rawget(_G, "ngx")
+  if type(ngx) ~= "table" or not ngx.socket or not ngx.get_phase then return nil end
+  local ok, phase = pcall(ngx.get_phase)
+  return ok and PHASES[phase] and ngx or false
+end
+
+local function module(name)
+  local found, library = pcall(require, name)
+  return found and library or nil
+end
+
+-- A program that runs its coroutines by cqueues must not be blocked.
+local function in_cqueues()
+  local cqueues = package.loaded.cqueues
+  return cqueues and cqueues.running() ~= nil
+end
+
+-- Which way a request will go; `unsupported` when there is none.
+---@param scheme string
+---@return function|nil send  (request, timeout): answer, or nil and a reason
+---@return moonbase.Error|nil err
+local function choose(scheme)
+  local ngx = openresty()
+  if ngx then
+    return function(...) return over_socket(http_sockets.cosocket, ngx, ...) end
+  elseif ngx == false then
+    return errors.fail("unsupported", "nginx has no sockets in this phase of a request")
+  end
+  local socket = not in_cqueues() and module "socket"
+  if socket and (scheme == "http" or module "ssl") then
+    return function(...) return over_socket(http_sockets.luasocket, socket, ...) end
+  end
+  local lua_http = module "http.request"
+  if lua_http then
+    return function(...) return over_lua_http(lua_http, ...) end
+  end
+  return errors.fail("unsupported", "an embedder behind " .. scheme .. " " .. INSTALL)
+end
+
+--- Posts a request.
+---@param request moonbase.HttpRequest
+---@param timeout number  ms
+---@return moonbase.HttpAnswer|nil
+---@return string|moonbase.Error|nil reason  an error object when there is no client
+function http_client.post(request, timeout)
+  local send, err = choose(request.endpoint.scheme)
+  if not send then return nil, err end
+  return send(request, timeout)
+end
+
+return http_client
