@@ -15,7 +15,7 @@ local embed = {}
 
 local MAX_DIM = 65536
 local AT_A_TIME = 256 -- texts given to an embedder in one call, so that none has to hold them all
-local NO_MEMORY = "not enough memory"
+local NO_MEMORY = "not enough memory$" -- where it was found to be so may stand before it
 
 local FIELDS = { name = "string", dim = "number", embed = "function" }
 
@@ -36,7 +36,7 @@ end
 
 -- Whatever an embedder says went wrong may go right the next time, unless its error knows better.
 local function failure(embedder, reason)
-  if reason == NO_MEMORY then error(reason, 0) end
+  if type(reason) == "string" and reason:find(NO_MEMORY) then error(reason, 0) end
   if type(reason) == "table" and getmetatable(reason) == getmetatable(core.error("io")) then
     return nil, reason
   end
