@@ -225,14 +225,24 @@ static size_t count_idle(const search *s, uint64_t *added)
     return idle;
 }
 
+// What a word must count more than in a text, if all others count as much as they can.
+static int64_t idle_part(const search *s, const word *w)
+{
+    int64_t others = -(int64_t)w->bound;
+    for (size_t i = 0; i < s->count; i++)
+        others += s->words[i].bound;
+    return (int64_t)s->least - others;
+}
+
 static bool score_window(search *s, size_t idle, uint32_t from)
 {
     memset(s->scores, 0, sizeof s->scores);
     memset(s->touched, 0, sizeof s->touched);
     for (size_t i = idle; i < s->count; i++) {
         word *w = s->order[i];
+        int64_t least = idle_part(s, w);
         for (size_t j = 0; j < w->count; j++) {
-            if (!mb_text_source_add(s->reader, &w->sources[j], &w->weight, from,
+            if (!mb_text_source_add(s->reader, &w->sources[j], &w->weight, least, from,
                                     from + (WINDOW - 1), s->scores, s->touched))
                 return false;
         }
@@ -298,10 +308,10 @@ static bool gather_wanted(search *s, uint32_t from)
     return true;
 }
 
-static bool probe(search *s, word *w)
+static bool probe(search *s, word *w, int64_t idle)
 {
     for (size_t j = 0; j < w->count; j++) {
-        if (!mb_text_source_probe(s->reader, &w->sources[j], &w->weight, s->candidates,
+        if (!mb_text_source_probe(s->reader, &w->sources[j], &w->weight, idle, s->candidates,
                                   s->candidate_count))
             return false;
     }
@@ -323,9 +333,9 @@ static bool complete(search *s, size_t idle, uint64_t added)
 {
     while (idle > 0 && s->candidate_count > 0) {
         word *w = s->order[--idle];
-        if (!probe(s, w))
-            return false;
         added -= w->bound;
+        if (!probe(s, w, (int64_t)s->least - (int64_t)added))
+            return false;
         keep_likely(s, added);
     }
     for (size_t i = 0; i < s->candidate_count; i++) {

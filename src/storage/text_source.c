@@ -144,20 +144,18 @@ static void add(mb_text_source *s, const mb_text_weight *weight, uint32_t from, 
     s->at = i;
 }
 
-bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
-                        uint32_t from, uint32_t to, uint32_t *scores, uint64_t *touched)
+static bool add_parts(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                      int64_t idle, uint32_t from, uint32_t to, uint32_t *scores,
+                      uint64_t *touched)
 {
-    if (s->next > to)
-        return true;
-    if (!is_long(s)) {
-        add(s, weight, from, to, scores, touched);
-        return true;
-    }
-    while (s->part < s->directory.count && s->directory.parts[s->part].first <= to) {
-        if (!load(r, s))
-            return false;
-        add(s, weight, from, to, scores, touched);
-        if (s->at < s->count || s->directory.parts[s->part].last >= to)
+    const mb_text_directory *d = &s->directory;
+    while (s->part < d->count && d->parts[s->part].first <= to) {
+        if (s->bounds[s->part] > idle) {
+            if (!load(r, s))
+                return false;
+            add(s, weight, from, to, scores, touched);
+        }
+        if (d->parts[s->part].last > to)
             break;
         s->part++;
         s->loaded = false;
@@ -165,32 +163,52 @@ bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *w
     return true;
 }
 
-static bool find_part(mb_reader *r, mb_text_source *s, uint32_t serial)
+bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                        int64_t idle, uint32_t from, uint32_t to, uint32_t *scores,
+                        uint64_t *touched)
 {
-    if (is_long(s)) {
-        seek_part(s, serial);
-        if (s->part == s->directory.count) {
-            s->count = 0;
+    if (s->next > to)
+        return true;
+    if (is_long(s))
+        return add_parts(r, s, weight, idle, from, to, scores, touched);
+    add(s, weight, from, to, scores, touched);
+    return true;
+}
+
+static void probe(mb_text_source *s, const mb_text_weight *weight, mb_text_candidate *text)
+{
+    skip_postings(s, text->serial);
+    if (s->at < s->count && serial_at(s, s->at) == text->serial)
+        text->score += score_at(s, weight, s->at);
+}
+
+static bool probe_parts(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
+                        int64_t idle, mb_text_candidate *texts, size_t count)
+{
+    const mb_text_directory *d = &s->directory;
+    for (size_t i = 0; i < count; i++) {
+        seek_part(s, texts[i].serial);
+        if (s->part == d->count)
             return true;
-        }
+        if (d->parts[s->part].first > texts[i].serial ||
+            (int64_t)texts[i].score + s->bounds[s->part] <= idle)
+            continue;
         if (!load(r, s))
             return false;
+        probe(s, weight, &texts[i]);
     }
-    skip_postings(s, serial);
     return true;
 }
 
 bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
-                          mb_text_candidate *texts, size_t count)
+                          int64_t idle, mb_text_candidate *texts, size_t count)
 {
     if (count == 0 || s->next > texts[count - 1].serial)
         return true;
-    for (size_t i = 0; i < count; i++) {
-        if (!find_part(r, s, texts[i].serial))
-            return false;
-        if (s->at < s->count && serial_at(s, s->at) == texts[i].serial)
-            texts[i].score += score_at(s, weight, s->at);
-    }
+    if (is_long(s))
+        return probe_parts(r, s, weight, idle, texts, count);
+    for (size_t i = 0; i < count; i++)
+        probe(s, weight, &texts[i]);
     return true;
 }
 

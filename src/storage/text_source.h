@@ -41,12 +41,15 @@ uint64_t mb_text_source_seek(mb_text_source *s, uint32_t from);
 uint32_t mb_text_source_bound(const mb_text_source *s, uint32_t to);
 
 // Adds what postings from the present one up to serial `to` count to those of texts `from` on.
+// Parts in which none counts more than `idle` may be left out.
 bool mb_text_source_add(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
-                        uint32_t from, uint32_t to, uint32_t *scores, uint64_t *touched);
+                        int64_t idle, uint32_t from, uint32_t to, uint32_t *scores,
+                        uint64_t *touched);
 
-// Adds what they count to those of some texts only, whose serials ascend.
+// Adds what they count to those of some texts only, whose serials ascend. Texts whose score
+// does not get above `idle` by it may be left out.
 bool mb_text_source_probe(mb_reader *r, mb_text_source *s, const mb_text_weight *weight,
-                          mb_text_candidate *texts, size_t count);
+                          int64_t idle, mb_text_candidate *texts, size_t count);
 
 void mb_text_source_free(mb_text_source *s);
 
