@@ -14,6 +14,8 @@ local write_set = {}
 ---@field ns? string           of a key
 ---@field namespace? string    of an artifact
 ---@field collection? string   of a collection of vectors, its name
+---@field from? string         of an edge of the property graph
+---@field to? string           the same
 ---@field scope? string
 
 -- A table, its part, and pairs of a field and its column. The number of the scope is in the column
@@ -34,6 +36,7 @@ local TABLES = {
   { "memories", "memory", "id", "id", "namespace", "namespace", shift = 32 },
   { "vector_collections", "vectors", "collection", "name" },
   { "vector_items", "vectors", "id", "id" },
+  { "graph_edges", "graph", "from", "src", "to", "dst" },
 }
 
 local COLUMNS = "SELECT name, cid FROM pragma_table_info($table)"
@@ -76,14 +79,36 @@ function write_set.record(engine)
   return engine:record()
 end
 
+local NODE_NAME = "SELECT name FROM graph_nodes WHERE key = $key"
+
+-- Edges are recorded by the numbers of their nodes, which may be gone when the log is read.
+local function name_nodes(engine, json)
+  local list, err = core.decode(json)
+  if not list then return nil, err end
+  for _, entry in ipairs(list) do
+    for _, field in ipairs { "from", "to" } do
+      if type(entry[field]) == "number" then
+        entry[field], err = engine:value(NODE_NAME, entry[field])
+        if err then return nil, err end
+      end
+    end
+  end
+  return core.encode(list, "write_set")
+end
+
 --- What it has written so far, as JSON; see `write_set.name`.
 ---@param engine moonbase.Engine
 ---@return string|nil json
 ---@return boolean|moonbase.Error cut  there was more than is recorded
 function write_set.written(engine)
   local json, cut = engine:written()
-  if json or cut.code ~= "unsupported" then return json, cut end
-  return "[]", true
+  if not json and cut.code == "unsupported" then return "[]", true end
+  if json and json:find('"part":"graph"', 1, true) then
+    local err
+    json, err = name_nodes(engine, json)
+    if not json then return nil, err end
+  end
+  return json, cut
 end
 
 local SCOPE_NAME = "SELECT name FROM scopes WHERE id = $id"
