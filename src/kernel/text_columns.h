@@ -10,10 +10,11 @@
 #include "kernel/text_postings.h"
 
 // Postings of a chunk, and what bytes they take, at most: as many as fit into
-// MB_TEXT_COLUMNS_BYTES, unless serials are taken out between them, which makes distances wide.
+// MB_TEXT_COLUMNS_BYTES, so that a row fills a page of the file; more only where serials were
+// taken out between them, which makes distances wide.
 enum {
-    MB_TEXT_COLUMNS_MAX = 512,
-    MB_TEXT_COLUMNS_BYTES = 1320,
+    MB_TEXT_COLUMNS_MAX = 1536,
+    MB_TEXT_COLUMNS_BYTES = 4040,
     MB_TEXT_COLUMNS_ROOM = 8 + MB_TEXT_COLUMNS_MAX * 12
 };
 

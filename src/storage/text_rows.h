@@ -22,7 +22,7 @@ enum {
     MB_TEXT_PLACE_BITS = 40,
     MB_TEXT_LIST_BITS = 20,
     MB_TEXT_PAGE = 4040,   // bytes of a page, so that a row fills a page of the file
-    MB_TEXT_INLINE = 1320, // bytes of a list within a page
+    MB_TEXT_INLINE = 1320, // bytes of a list within one, at most
     MB_TEXT_SOURCES = 64   // segments of a set, at most
 };
 
