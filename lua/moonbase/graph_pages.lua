@@ -27,30 +27,46 @@ local TO = { "to",
 local AT = { "at", [[(e.since = 0 OR e.since <= $at + ($at >= 0))
   AND (e.until = 0 OR e.until > $at + ($at >= 0))]] }
 
-local function listing(source, order, scope)
-  local terms = {}
-  for i, column in ipairs(order) do terms[i] = { "e." .. column, "ASC" } end
+local FILTERS = { from = FROM, rel = REL, to = TO }
+
+local OUT = "graph_edges e"
+local IN = "graph_edges e INDEXED BY graph_edges_in"
+local OF_RELATION = "graph_edges e INDEXED BY graph_edges_rel"
+-- Two nodes without a relation are looked up relation by relation.
+local BETWEEN = [[graph_relations k INDEXED BY graph_relations_scope
+  CROSS JOIN graph_edges e ON e.scope = k.scope AND e.rel = k.key]]
+local RELATION_KEY = ', k.key AS "k.key"'
+
+-- A list of edges of which the named filters are given, in the order that the index has then.
+local function listing(source, given, order)
+  local terms, filters = {}, { { "scope", "e.scope = $scope" } }
+  for i, name in ipairs(given) do filters[i + 1] = FILTERS[name] end
+  filters[#filters + 1] = AT
+  for i, column in ipairs(order) do terms[i] = { column, "ASC" } end
   return Listing.new {
-    name = "graph:edges", columns = COLUMNS, source = "FROM " .. source .. NAMES, order = terms,
-    filters = { { "scope", scope .. ".scope = $scope" }, FROM, REL, TO, AT },
+    name = "graph:edges", source = "FROM " .. source .. NAMES, filters = filters,
+    columns = source == BETWEEN and COLUMNS .. RELATION_KEY or COLUMNS, order = terms,
   }
 end
 
-local BY_FROM = listing("graph_edges e", { "src", "rel", "dst", "since" }, "e")
-local BY_TO = listing("graph_edges e INDEXED BY graph_edges_in", { "dst", "rel", "src", "since" },
-  "e")
-local BY_REL = listing("graph_edges e INDEXED BY graph_edges_rel",
-  { "rel", "src", "dst", "since" }, "e")
--- Two nodes without a relation are looked up relation by relation.
-local BETWEEN = listing([[graph_relations k
-  CROSS JOIN graph_edges e ON e.scope = k.scope AND e.rel = k.key]], { "rel", "since" }, "k")
+-- By which filters are given.
+local LISTINGS = {
+  [""] = listing(OUT, {}, { "e.src", "e.rel", "e.dst", "e.since" }),
+  from = listing(OUT, { "from" }, { "e.rel", "e.dst", "e.since" }),
+  fromrel = listing(OUT, { "from", "rel" }, { "e.dst", "e.since" }),
+  fromrelto = listing(OUT, { "from", "rel", "to" }, { "e.since" }),
+  fromto = listing(BETWEEN, { "from", "to" }, { "k.key", "e.since" }),
+  rel = listing(OF_RELATION, { "rel" }, { "e.src", "e.dst", "e.since" }),
+  relto = listing(IN, { "rel", "to" }, { "e.src", "e.since" }),
+  to = listing(IN, { "to" }, { "e.rel", "e.src", "e.since" }),
+}
 
 local function choose(values)
-  if values.from then return values.to and not values.rel and BETWEEN or BY_FROM end
-  return values.to and BY_TO or values.rel and BY_REL or BY_FROM
+  return LISTINGS[(values.from and "from" or "") .. (values.rel and "rel" or "")
+    .. (values.to and "to" or "")]
 end
 
-local ORDER = { "e.src", "e.rel", "e.dst", "e.since" }
+local ORDER = { "e.src", "e.rel", "e.dst", "e.since", "k.key" }
 
 -- The edges without what only cursors need.
 local function strip(page)

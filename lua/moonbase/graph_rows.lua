@@ -4,15 +4,19 @@ local graph_edge = require "moonbase.graph_edge"
 
 local graph_rows = {}
 
+local ENDS = {
+  src = "(SELECT key FROM graph_nodes WHERE scope = $scope AND name = $from)",
+  rel = "(SELECT key FROM graph_relations WHERE scope = $scope AND name = $rel)",
+  dst = "(SELECT key FROM graph_nodes WHERE scope = $scope AND name = $to)",
+}
+
 -- What of an edge is there already.
-local LOOK_UP = [[
-  SELECT src, rel, dst, (SELECT detail FROM graph_edges e WHERE e.scope = $scope AND e.src = k.src
-      AND e.rel = k.rel AND e.dst = k.dst
-      AND e.since = coalesce($valid_from + ($valid_from >= 0), 0)) AS detail
-  FROM (SELECT
-    (SELECT key FROM graph_nodes WHERE scope = $scope AND name = $from) AS src,
-    (SELECT key FROM graph_relations WHERE scope = $scope AND name = $rel) AS rel,
-    (SELECT key FROM graph_nodes WHERE scope = $scope AND name = $to) AS dst) k]]
+local LOOK_UP = ([[
+  SELECT <src> AS src, <rel> AS rel, <dst> AS dst,
+    (SELECT detail FROM graph_edges
+     WHERE scope = $scope AND src = <src> AND rel = <rel> AND dst = <dst>
+       AND since = coalesce($valid_from + ($valid_from >= 0), 0)) AS detail]])
+  :gsub("<(%l+)>", ENDS)
 
 local NEW_NODE = "INSERT INTO graph_nodes (scope, name) VALUES ($scope, $name) RETURNING key"
 local NEW_RELATION =
@@ -92,7 +96,7 @@ function graph_rows.relate(ctx, edge)
   local found, done
   local scope, err = ctx:write_scope()
   if not scope then return nil, err end
-  found, err = ctx.engine:row(LOOK_UP, scope, edge.valid_from, edge.from, edge.rel, edge.to)
+  found, err = ctx.engine:row(LOOK_UP, scope, edge.from, edge.rel, edge.to, edge.valid_from)
   if not found then return nil, err end
   done, err = put(ctx.engine, scope, edge, found)
   if not done then return nil, err end
@@ -128,7 +132,7 @@ function graph_rows.unrelate(ctx, ends)
   local found
   local scope, err = ctx:scope()
   if not scope then return nil, err end
-  found, err = ctx.engine:row(LOOK_UP, scope, nil, ends.from, ends.rel, ends.to)
+  found, err = ctx.engine:row(LOOK_UP, scope, ends.from, ends.rel, ends.to, nil)
   if not found then return nil, err end
   if not (found.src and found.rel and found.dst) then return 0 end
   return drop(ctx.engine, scope, found)

@@ -4,27 +4,30 @@ static const char NODE[] = "SELECT key FROM graph_nodes WHERE scope = $scope AND
 static const char RELATION[] =
     "SELECT key FROM graph_relations WHERE scope = $scope AND name = $name";
 
-#define PLAIN(other) "SELECT " other ", rel, weight, since, until FROM graph_edges"
+#define EDGE ", rel, weight, since, until FROM graph_edges WHERE scope = $scope AND "
 
-#define FULL(other)                                                                            \
-    "SELECT e." other ", e.rel, e.weight, e.since, e.until, s.name, r.name, d.name, x.source," \
-    " x.data FROM graph_edges e"                                                               \
+static const char OUT[] = "SELECT dst" EDGE "src = $node";
+static const char OUT_REL[] = "SELECT dst" EDGE "src = $node AND rel = $rel";
+static const char IN[] = "SELECT src" EDGE "dst = $node";
+static const char IN_REL[] = "SELECT src" EDGE "dst = $node AND rel = $rel";
+
+// Edges with all that belongs to them.
+#define FULL_EDGE                                                                              \
+    ", e.rel, e.weight, e.since, e.until, s.name, r.name, d.name, x.source, x.data"            \
+    " FROM graph_edges e"                                                                      \
     " LEFT JOIN graph_nodes s ON s.key = e.src LEFT JOIN graph_relations r ON r.key = e.rel"   \
-    " LEFT JOIN graph_nodes d ON d.key = e.dst LEFT JOIN graph_details x ON x.key = e.detail"
+    " LEFT JOIN graph_nodes d ON d.key = e.dst LEFT JOIN graph_details x ON x.key = e.detail"  \
+    " WHERE e.scope = $scope AND "
 
-#define OF(node) " WHERE scope = $scope AND " node " = $node"
-#define FULL_OF(node) " WHERE e.scope = $scope AND e." node " = $node"
+static const char FULL_OUT[] = "SELECT e.dst" FULL_EDGE "e.src = $node";
+static const char FULL_OUT_REL[] = "SELECT e.dst" FULL_EDGE "e.src = $node AND e.rel = $rel";
+static const char FULL_IN[] = "SELECT e.src" FULL_EDGE "e.dst = $node";
+static const char FULL_IN_REL[] = "SELECT e.src" FULL_EDGE "e.dst = $node AND e.rel = $rel";
 
 // By fullness, direction (in or not) and relation (given or not).
 static const char *const EDGES[2][2][2] = {
-    {
-        { PLAIN("dst") OF("src"), PLAIN("dst") OF("src") " AND rel = $rel" },
-        { PLAIN("src") OF("dst"), PLAIN("src") OF("dst") " AND rel = $rel" },
-    },
-    {
-        { FULL("dst") FULL_OF("src"), FULL("dst") FULL_OF("src") " AND e.rel = $rel" },
-        { FULL("src") FULL_OF("dst"), FULL("src") FULL_OF("dst") " AND e.rel = $rel" },
-    },
+    { { OUT, OUT_REL }, { IN, IN_REL } },
+    { { FULL_OUT, FULL_OUT_REL }, { FULL_IN, FULL_IN_REL } },
 };
 
 static bool find_name(const mb_graph *g, const char *sql, const char *name, size_t length,
