@@ -130,6 +130,7 @@ build = {
     ["moonbase.memory"] = "lua/moonbase/memory.lua",
     ["moonbase.memory_admission"] = "lua/moonbase/memory_admission.lua",
     ["moonbase.memory_care"] = "lua/moonbase/memory_care.lua",
+    ["moonbase.memory_check"] = "lua/moonbase/memory_check.lua",
     ["moonbase.memory_diversity"] = "lua/moonbase/memory_diversity.lua",
     ["moonbase.memory_ingest"] = "lua/moonbase/memory_ingest.lua",
     ["moonbase.memory_labels"] = "lua/moonbase/memory_labels.lua",

@@ -93,7 +93,33 @@ static int core_vector_numbers(lua_State *L)
     return 1;
 }
 
+// core.vector_record(bytes, metric, serial): what is stored for a vector in its block.
+static int core_vector_record(lua_State *L)
+{
+    size_t length;
+    const uint8_t *bytes = (const uint8_t *)luaL_checklstring(L, 1, &length);
+    mb_metric metric = (mb_metric)luaL_checkoption(L, 2, NULL, metric_names);
+    uint32_t serial = (uint32_t)luaL_checknumber(L, 3);
+    size_t dim = length / 4;
+    float *values = lua_newuserdatauv(L, length + sizeof *values, 0);
+    uint8_t *record = lua_newuserdatauv(L, mb_record_size(dim), 0);
+    for (size_t i = 0; i < dim; i++)
+        values[i] = mb_read_f32(bytes + 4 * i);
+    mb_vector_encode(values, dim, metric, serial, record);
+    lua_pushlstring(L, (const char *)record, mb_record_size(dim));
+    return 1;
+}
+
+// core.vector_block(dim): how many of these a block holds.
+static int core_vector_block(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)mb_block_records(check_dim(L, 1)));
+    return 1;
+}
+
 const luaL_Reg mbL_vector_functions[] = {
+    { "vector_record", core_vector_record },
+    { "vector_block", core_vector_block },
     { "vector", core_vector },
     { "vector_numbers", core_vector_numbers },
     { NULL, NULL },
