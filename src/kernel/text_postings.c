@@ -139,27 +139,24 @@ uint8_t *mb_text_entry_write(uint8_t *out, const mb_text_entry *entry)
     for (int i = 0; i < 8; i++)
         *out++ = (uint8_t)(entry->hash >> (8 * i));
     out = mb_varint_write(out, entry->count);
-    if (entry->data != NULL)
-        return mb_varint_write(out, entry->size);
-    *out++ = 0;
-    return mb_varint_write(out, entry->list);
+    return mb_varint_write(out, entry->count > 0 ? entry->size : entry->list);
 }
 
 const uint8_t *mb_text_entry_read(const uint8_t *p, const uint8_t *end, mb_text_entry *entry)
 {
-    uint32_t size;
+    uint32_t number;
     if (end - p < 10)
         return NULL;
     entry->hash = 0;
     for (int i = 0; i < 8; i++)
         entry->hash |= (uint64_t)p[i] << (8 * i);
     p = mb_varint_read(p + 8, end, &entry->count);
-    p = p != NULL ? mb_varint_read(p, end, &size) : NULL;
-    if (p == NULL || entry->count == 0 || (size_t)(end - p) < size ||
-        (size > 0 && entry->count > size))
+    p = p != NULL ? mb_varint_read(p, end, &number) : NULL;
+    if (p == NULL)
         return NULL;
-    entry->data = size > 0 ? p : NULL;
-    entry->size = size;
-    entry->list = 0;
-    return size > 0 ? p + size : mb_varint_read(p, end, &entry->list);
+    entry->data = p;
+    entry->size = entry->count > 0 ? number : 0;
+    entry->list = entry->count > 0 ? 0 : number;
+    return (size_t)(end - p) >= entry->size && entry->count <= entry->size ? p + entry->size
+                                                                           : NULL;
 }

@@ -28,10 +28,10 @@ typedef struct mb_posting_peaks {
 // An entry of a page: a word with its list, or with the number of its list when that is long.
 typedef struct mb_text_entry {
     uint64_t hash;       // of the word
-    uint32_t count;      // in how many texts it is
-    const uint8_t *data; // its list; NULL: elsewhere
-    size_t size;         // bytes of the list
-    uint32_t list;       // where the list is otherwise
+    uint32_t count;      // in how many texts it is; 0: its list is elsewhere
+    const uint8_t *data; // the list
+    size_t size;         // bytes of it
+    uint32_t list;       // the number of a list elsewhere
 } mb_text_entry;
 
 enum { MB_ENTRY_HEAD = 8 + 5 + 5 };

@@ -91,8 +91,7 @@ static bool take_out(removal *m, mb_posting *items, size_t *count, bool *found)
     return true;
 }
 
-// Puts an entry, with its list if it has one here, in the place of the one at `at`; without
-// postings, nothing.
+// Puts an entry with its list in the place of the one at `at`; NULL: nothing.
 static bool write_page(removal *m, const uint8_t *at, const uint8_t *after,
                        const mb_text_entry *entry, const uint8_t *list)
 {
@@ -100,8 +99,8 @@ static bool write_page(removal *m, const uint8_t *at, const uint8_t *after,
     mb_text_bytes page = { 0 };
     size_t before = (size_t)(at - m->page.data);
     size_t rest = m->page.length - (size_t)(after - m->page.data);
-    size_t size = entry->count > 0 ? (size_t)(mb_text_entry_write(head, entry) - head) : 0;
-    size_t listed = entry->count > 0 && entry->data != NULL ? entry->size : 0;
+    size_t size = entry != NULL ? (size_t)(mb_text_entry_write(head, entry) - head) : 0;
+    size_t listed = entry != NULL ? entry->size : 0;
     if (!mb_text_bytes_room(m->reader, &page, before + size + listed + rest + 1))
         return false;
     mb_text_bytes_append(&page, m->page.data, before);
@@ -133,7 +132,7 @@ static bool remove_inline(removal *m, mb_text_entry *entry, const uint8_t *at,
         end = mb_posting_write(end, i > 0 ? items[i - 1].serial : 0, &items[i]);
     entry->count = (uint32_t)count;
     entry->size = (size_t)(end - list);
-    return write_page(m, at, after, entry, list);
+    return write_page(m, at, after, count > 0 ? entry : NULL, list);
 }
 
 static bool read_part(removal *m, uint32_t list, const mb_text_part *part)
@@ -169,7 +168,7 @@ static bool remove_from_part(removal *m, uint32_t list, mb_text_directory *d, si
     return d->count == 0 || mb_text_directory_write(m->reader, segment, list, d, &bytes);
 }
 
-static bool remove_listed(removal *m, mb_text_entry *entry, const uint8_t *at,
+static bool remove_listed(removal *m, const mb_text_entry *entry, const uint8_t *at,
                           const uint8_t *after, bool *found)
 {
     mb_text_directory d = { 0 };
@@ -179,10 +178,11 @@ static bool remove_listed(removal *m, mb_text_entry *entry, const uint8_t *at,
         part++;
     if (good && part < d.count)
         good = remove_from_part(m, entry->list, &d, part, found);
-    if (good && *found && --entry->count == 0)
-        good = mb_text_list_delete(m->reader, m->segment->key, entry->list);
+    if (good && d.count == 0)
+        good = mb_text_list_delete(m->reader, m->segment->key, entry->list) &&
+               write_page(m, at, after, NULL, NULL);
     mb_text_directory_free(&d);
-    return good && (!*found || write_page(m, at, after, entry, NULL));
+    return good;
 }
 
 static bool remove_from(removal *m, bool *found)
@@ -196,8 +196,8 @@ static bool remove_from(removal *m, bool *found)
     if (m->key == 0 ||
         !mb_text_page_entry(m->reader, &m->page, m->term.hash, &entry, &at, &after))
         return mb_reader_good(m->reader);
-    return entry.data != NULL ? remove_inline(m, &entry, at, after, found)
-                              : remove_listed(m, &entry, at, after, found);
+    return entry.count > 0 ? remove_inline(m, &entry, at, after, found)
+                           : remove_listed(m, &entry, at, after, found);
 }
 
 // Takes one word of the text out of the segment that has it.

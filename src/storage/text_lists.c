@@ -103,6 +103,14 @@ bool mb_text_directory_read(mb_reader *r, int64_t segment, uint32_t list, mb_tex
     return good;
 }
 
+size_t mb_text_directory_total(const mb_text_directory *d)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < d->count; i++)
+        total += d->parts[i].count;
+    return total;
+}
+
 static bool write_row(mb_reader *r, int64_t key, const uint8_t *data, size_t size)
 {
     if (!mb_reader_use(r, "INSERT INTO text_lists (key, data) VALUES ($key, $data)"
@@ -221,14 +229,9 @@ bool mb_text_list_write(mb_reader *r, int64_t segment, uint32_t list, const mb_p
 }
 
 static bool read_chunks(mb_reader *r, int64_t segment, uint32_t list,
-                        const mb_text_directory *d, size_t count, mb_text_postings *p)
+                        const mb_text_directory *d, mb_text_postings *p)
 {
-    size_t total = 0;
-    for (size_t i = 0; i < d->count; i++)
-        total += d->parts[i].count;
-    if (total != count)
-        return mb_text_damaged(r);
-    if (!mb_text_postings_room(r, p, count))
+    if (!mb_text_postings_room(r, p, mb_text_directory_total(d)))
         return false;
     mb_text_chunk *chunk = sqlite3_malloc64(sizeof *chunk);
     bool good = chunk != NULL || mb_reader_no_memory(r);
@@ -242,12 +245,11 @@ static bool read_chunks(mb_reader *r, int64_t segment, uint32_t list,
     return good;
 }
 
-bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list, size_t count,
-                       mb_text_postings *p)
+bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list, mb_text_postings *p)
 {
     mb_text_directory d = { 0 };
-    bool good = mb_text_directory_read(r, segment, list, &d) &&
-                read_chunks(r, segment, list, &d, count, p);
+    bool good =
+        mb_text_directory_read(r, segment, list, &d) && read_chunks(r, segment, list, &d, p);
     mb_text_directory_free(&d);
     return good;
 }

@@ -41,9 +41,10 @@ MB_HIDDEN_BEGIN
 bool mb_text_postings_room(mb_reader *r, mb_text_postings *postings, size_t extra);
 void mb_text_postings_free(mb_text_postings *postings);
 
-// Fills the directory in; frees it.
+// Fills the directory in; tells how many postings there are; writes and frees it.
 bool mb_text_directory_read(mb_reader *r, int64_t segment, uint32_t list,
                             mb_text_directory *directory);
+size_t mb_text_directory_total(const mb_text_directory *directory);
 bool mb_text_directory_write(mb_reader *r, int64_t segment, uint32_t list,
                              const mb_text_directory *directory, size_t *bytes);
 void mb_text_directory_free(mb_text_directory *directory);
@@ -61,8 +62,8 @@ bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_p
 bool mb_text_list_write(mb_reader *r, int64_t segment, uint32_t list, const mb_posting *items,
                         size_t count, size_t *bytes);
 
-// Appends the postings of a list, which must be so many.
-bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list, size_t count,
+// Appends the postings of a list.
+bool mb_text_list_read(mb_reader *r, int64_t segment, uint32_t list,
                        mb_text_postings *postings);
 
 // The posting at a place in a chunk.

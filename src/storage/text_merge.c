@@ -70,8 +70,8 @@ static bool take(merge *m, source *s)
 {
     mb_reader *r = m->reader;
     const mb_text_entry *e = &s->entry;
-    if (e->data == NULL)
-        return mb_text_list_read(r, s->segment->key, e->list, e->count, &m->list) &&
+    if (e->count == 0)
+        return mb_text_list_read(r, s->segment->key, e->list, &m->list) &&
                mb_text_list_delete(r, s->segment->key, e->list);
     if (!mb_text_postings_room(r, &m->list, e->count))
         return false;

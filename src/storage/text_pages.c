@@ -121,7 +121,7 @@ static bool append(mb_text_writer *w, const mb_text_entry *entry)
 {
     uint8_t head[MB_ENTRY_HEAD];
     size_t size = (size_t)(mb_text_entry_write(head, entry) - head);
-    size_t rest = entry->data != NULL ? entry->size : 0;
+    size_t rest = entry->size;
     int64_t place = mb_text_place(entry->hash);
     if (w->page.length + size + rest > MB_TEXT_PAGE && place != w->last && !finish_page(w))
         return false;
@@ -151,10 +151,10 @@ static size_t encode(uint8_t *out, const mb_posting *items, size_t count)
 bool mb_text_writer_add(mb_text_writer *w, uint64_t hash, const mb_posting *items, size_t count)
 {
     uint8_t data[MB_TEXT_INLINE];
-    mb_text_entry entry = { .hash = hash, .count = (uint32_t)count };
+    mb_text_entry entry = { .hash = hash, .data = data };
     entry.size = encode(data, items, count);
     if (entry.size > 0) {
-        entry.data = data;
+        entry.count = (uint32_t)count;
         return append(w, &entry);
     }
     size_t bytes = 0;

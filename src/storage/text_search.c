@@ -49,14 +49,9 @@ static bool read_inline(search *s, mb_text_source *source, const mb_text_entry *
 static bool read_list(search *s, mb_text_source *source, int64_t segment,
                       const mb_text_entry *entry)
 {
-    int64_t total = 0;
     source->segment = segment;
     source->list = entry->list + 1;
-    if (!mb_text_directory_read(s->reader, segment, entry->list, &source->directory))
-        return false;
-    for (size_t i = 0; i < source->directory.count; i++)
-        total += source->directory.parts[i].count;
-    return total == entry->count || mb_text_damaged(s->reader);
+    return mb_text_directory_read(s->reader, segment, entry->list, &source->directory);
 }
 
 // Looks a word up in a page.
@@ -71,10 +66,11 @@ static bool read_page(search *s, word *w, int64_t segment, const uint8_t *p, siz
     }
     if (entry.hash != w->hash)
         return true;
-    w->found += entry.count;
     mb_text_source *source = &w->sources[w->count++];
-    return entry.data != NULL ? read_inline(s, source, &entry)
-                              : read_list(s, source, segment, &entry);
+    bool good = entry.count > 0 ? read_inline(s, source, &entry)
+                                : read_list(s, source, segment, &entry);
+    w->found += (int64_t)(source->count + mb_text_directory_total(&source->directory));
+    return good;
 }
 
 static bool read_segment(search *s, word *w, const mb_text_segment *segment)
@@ -160,6 +156,9 @@ static bool weigh(search *s)
         if (w->found > s->set.docs)
             return mb_text_damaged(s->reader);
         w->weight = mb_text_weigh((double)s->set.docs, (double)s->set.words, (double)w->found);
+        s->wish->asked[i].rarity = w->weight.most / ((MB_TEXT_K1 + 1) * MB_TEXT_ONE);
+        if (s->wish->asked[i].faint)
+            w->weight.most *= MB_TEXT_FAINT;
         for (size_t j = 0; j < w->count; j++) {
             if (!mb_text_source_weigh(s->reader, &w->sources[j], &w->weight))
                 return false;
