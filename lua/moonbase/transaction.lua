@@ -380,7 +380,9 @@ end
 function transaction.open(ctx)
   local file, found = file_of(ctx.engine), {}
   for root in pairs(open_roots) do
-    if file_of(root.context.engine) == file then found[#found + 1] = root end
+    local engine = root.context.engine
+    local _, err = engine:in_transaction() -- one that a fork left here is the parent's
+    if not err and file_of(engine) == file then found[#found + 1] = root end
   end
   table.sort(found, function(a, b)
     if a.started_at ~= b.started_at then return a.started_at < b.started_at end
