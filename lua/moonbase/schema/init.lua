@@ -28,8 +28,8 @@ schema.migrations = {
   require "moonbase.schema.013_vectors",
   require "moonbase.schema.014_memory",
   require "moonbase.schema.015_text",
-  require "moonbase.schema.017_transactions",
   require "moonbase.schema.016_graph",
+  require "moonbase.schema.017_transactions",
   nil, -- Lua 5.4's require gives two values, and the last of a list would take both
 }
 
