@@ -200,6 +200,24 @@ describe("memory's embedder", function()
     end)
   end)
 
+  it("is not asked about texts that it has not seen, wherever one searches", function()
+    local memory = open(embedders.letters())
+    for i = 1, 300 do assert(memory:remember { id = "a" .. i, text = "text " .. i }) end
+    memory = open(embedders.letters { name = "other" })
+    for i = 1, 200 do assert(memory:remember { id = "b" .. i, text = "more " .. i }) end
+    local ctx, serials = store.context, {}
+    for i = 1, 500 do serials[i] = i end
+    local set = assert(require("moonbase.memory_vectors").find(ctx, 1))
+    local vector = require("moonbase.core").vector({ 110, 112 }, 2, "vector")
+    for _, among in ipairs { serials, { 299, 300, 301, 302 } } do
+      for _, exact in ipairs { true, false } do
+        local found = assert(ctx.engine:vectors_search(set, vector, 5, exact, among))
+        assert.are.equal(among == serials and 5 or 2, #found)
+        for _, serial in ipairs(found) do assert.is_true(serial > 300) end
+      end
+    end
+  end)
+
   it("keeps slots dense however records come and go", function()
     local memory = open(embedders.letters())
     local seed = 7

@@ -86,4 +86,25 @@ describe("a search finds what an exact one finds:", function()
       end
     end)
   end
+
+  for _, title in ipairs { "in clusters as tight as a grain", "of very different lengths",
+    "many of them equal" } do
+    it("filtered vectors " .. title, function()
+      local make, items = data[title](vectors.random(8)), {}
+      for i = 1, COUNT do
+        items[i] = { id = "v" .. i, vector = vectors.bytes(make()), metadata = { n = i % 32 } }
+      end
+      for _, metric in ipairs { "cosine", "l2", "dot" } do
+        local c = assert(store.vectors:create(metric, { dim = DIM, metric = metric }))
+        assert(c:upsert_many(items))
+        for _, share in ipairs { 1, 4, 24 } do
+          local query, filter = vectors.bytes(make()), { n = { lt = share } }
+          local exact = assert(c:search(query, { exact = true, filter = filter }))
+          local found = assert(c:search(query, { filter = filter }))
+          for _, hit in ipairs(found) do assert.is_true(hit.metadata.n < share) end
+          assert.is_true(vectors.recall(found, exact) >= 0.99)
+        end
+      end
+    end)
+  end
 end)

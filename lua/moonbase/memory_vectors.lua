@@ -11,7 +11,8 @@ local memory_vectors = {}
 ---@class moonbase.MemoryVectors : moonbase.VectorSet
 ---@field embedder string  its name
 
-local COLUMNS = "key, embedder, dim, 'cosine' AS metric, count, stamp"
+local COLUMNS = [[
+  key, embedder, dim, 'cosine' AS metric, count, stamp, 1 AS "partial(boolean)"]]
 
 local FIND = "SELECT " .. COLUMNS .. [[ FROM memory_vectors
   WHERE scope = $scope AND embedder = $embedder AND dim = $dim]]

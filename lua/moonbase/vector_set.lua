@@ -14,6 +14,7 @@ local vector_set = {}
 ---@field metric string   "cosine", "l2" or "dot"
 ---@field count integer
 ---@field stamp string    of the last change
+---@field partial? boolean  searches may look among serials that have no vector in it
 
 local PUT = [[
   INSERT INTO vector_floats (key, vector) VALUES (($key << 32) + $serial, $vector(blob))

@@ -282,9 +282,9 @@ static int push_hits(lua_State *L, const mb_vector_query *query, const mb_vector
     return 2;
 }
 
-// connection:vectors_search(key, dim, metric, stamp, count, query, k, exact, among): serials
-// and distances of the nearest k of so many, the nearest first. `among` is nil for all, else an
-// ascending array of serials.
+// connection:vectors_search(key, dim, metric, stamp, count, query, k, exact, among, partial):
+// serials and distances of the nearest k of so many, the nearest first. `among` is nil for all,
+// else an ascending array of serials, of which some may have no vector where `partial` is true.
 int mbL_vectors_search(lua_State *L)
 {
     mb_connection *c = mbL_check_connection(L);
@@ -295,6 +295,7 @@ int mbL_vectors_search(lua_State *L)
     mb_vector_wish wish = { .kernel = mb_vector_kernel_at(0), .query = &query };
     wish.exact = lua_toboolean(L, 9) != 0;
     wish.among = push_serials(L, 10, &wish.among_count);
+    wish.partial = lua_toboolean(L, 11) != 0;
     wish.row = lua_newuserdatauv(L, set.dim * sizeof *wish.row, 0);
     size_t limit = wish.among != NULL ? wish.among_count : set.count;
     mb_vector_top top = { .limit = k < (lua_Number)limit ? (size_t)k : limit };

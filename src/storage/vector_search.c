@@ -9,6 +9,12 @@
 // Looking so many up one by one costs as much as reading all: one in...
 enum { CROWD = 8 };
 
+// Passing over all codes costs as much as looking up one vector in so many.
+enum { SCANNED = 64 };
+
+// How far the serials that are looked for may lie apart to be marked in bits.
+#define MARKED ((size_t)128 * 1024 * 1024)
+
 // The first pass keeps the best of a limited number; the second keeps all that reach a bound.
 typedef struct scan {
     mb_reader *reader;
@@ -22,6 +28,9 @@ typedef struct scan {
     float *bounds;           // of one block: the greatest nearness that the codes allow
     mb_vector_block spare;   // for what the cache does not hold
     bool exact;              // the codes are of no use
+    bool lenient;            // who has no vector is passed over
+    uint8_t *marks;       // a bit for each serial from `first` to `last`; NULL: all are wanted
+    uint32_t first, last; // of those that are wanted
 } scan;
 
 static bool no_vector(scan *s, uint32_t serial)
@@ -55,7 +64,7 @@ static bool look_up(scan *s, uint32_t serial)
     mb_reader_bind(r, 1, mb_vector_key(s->set, serial));
     if (mb_reader_row(r))
         return take(s, 0, serial);
-    return mb_reader_good(r) && no_vector(s, serial);
+    return mb_reader_good(r) && (s->lenient || no_vector(s, serial));
 }
 
 static bool read_all(scan *s)
@@ -76,6 +85,33 @@ static bool read_all(scan *s)
         return mb_reader_fail(r, MB_CORRUPT, "collection %lld has %zu vectors, not %zu",
                               (long long)s->set->key, found, s->set->count);
     return mb_reader_good(r);
+}
+
+// Looks all up that are wanted, one by one.
+static bool search_among(scan *s)
+{
+    s->lenient = s->wish->partial;
+    s->top->count = 0;
+    for (size_t i = 0; i < s->wish->among_count; i++) {
+        if (!look_up(s, s->wish->among[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool search_exactly(scan *s)
+{
+    return s->wish->among != NULL ? search_among(s) : read_all(s);
+}
+
+static bool is_wanted(const scan *s, uint32_t serial)
+{
+    if (s->marks == NULL)
+        return true;
+    if (serial < s->first || serial > s->last)
+        return false;
+    serial -= s->first;
+    return (s->marks[serial / 8] >> (serial % 8) & 1) != 0;
 }
 
 // The greatest nearness that the codes of each vector of a block allow.
@@ -99,7 +135,7 @@ static void propose(scan *s, const mb_vector_block *b)
     float bound = (float)s->bound;
     compute_bounds(s, b);
     for (size_t i = 0; i < b->records; i++) {
-        if (MB_LIKELY(s->bounds[i] < bound))
+        if (MB_LIKELY(s->bounds[i] < bound) || !is_wanted(s, b->serials[i]))
             continue;
         mb_vector_top_add(&s->proposals, s->bounds[i], b->serials[i]);
         if (s->most == 0 && mb_vector_top_full(&s->proposals))
@@ -172,9 +208,9 @@ static bool settle_crowd(scan *s)
     s->bound = bound - fabs(bound) * 1e-6; // it is compared as a float
     s->most = s->set->count / CROWD + 1;
     if (s->most < s->proposals.limit || s->most < s->top->limit)
-        return read_all(s);
+        return search_exactly(s);
     return make_proposals(s, s->most) && pass(s) && (s->exact || settle(s, &settled)) &&
-           (!s->exact || read_all(s));
+           (!s->exact || search_exactly(s));
 }
 
 static bool search_codes(scan *s)
@@ -189,29 +225,45 @@ static bool search_codes(scan *s)
     if (!make_proposals(s, PROPOSED(s->top->limit)) || !pass(s))
         return false;
     if (s->exact)
-        return read_all(s);
+        return search_exactly(s);
     if (!settle(s, &settled))
         return false;
-    return settled || s->proposals.count == s->set->count || settle_crowd(s);
+    return settled || !mb_vector_top_full(&s->proposals) || settle_crowd(s);
 }
 
-static bool search_among(scan *s)
+static bool mark_wanted(scan *s)
 {
+    const uint32_t *among = s->wish->among;
+    s->first = among[0];
+    s->last = among[s->wish->among_count - 1];
+    size_t size = (s->last - s->first) / 8 + 1;
+    s->marks = sqlite3_malloc64(size);
+    if (s->marks == NULL)
+        return mb_reader_no_memory(s->reader);
+    memset(s->marks, 0, size);
     for (size_t i = 0; i < s->wish->among_count; i++) {
-        if (!look_up(s, s->wish->among[i]))
-            return false;
+        uint32_t bit = among[i] - s->first;
+        s->marks[bit / 8] |= (uint8_t)(1u << bit % 8);
     }
     return true;
 }
 
+// Few vectors are read as soon as proposed; so are few among many.
+static bool is_small(const scan *s)
+{
+    size_t count = s->set->count, among = s->wish->among_count;
+    if (s->wish->among == NULL)
+        return count <= PROPOSED(s->top->limit);
+    if (among <= PROPOSED(s->top->limit) || among < count / SCANNED)
+        return true;
+    return s->wish->among[among - 1] - s->wish->among[0] > MARKED;
+}
+
 static bool search(scan *s)
 {
-    if (s->wish->among != NULL)
-        return search_among(s);
-    // Few vectors are read as soon as proposed.
-    if (s->exact || s->set->count <= PROPOSED(s->top->limit))
-        return read_all(s);
-    return search_codes(s);
+    if (s->exact || is_small(s))
+        return search_exactly(s);
+    return (s->wish->among == NULL || mark_wanted(s)) && search_codes(s);
 }
 
 bool mb_vector_search(mb_reader *r, const mb_vector_set *set, const mb_vector_wish *wish,
@@ -224,6 +276,7 @@ bool mb_vector_search(mb_reader *r, const mb_vector_set *set, const mb_vector_wi
     sqlite3_free(s.products);
     sqlite3_free(s.bounds);
     sqlite3_free(s.proposals.items);
+    sqlite3_free(s.marks);
     mb_vector_block_free(&s.spare);
     if (found)
         mb_vector_top_sort(top);

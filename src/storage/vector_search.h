@@ -16,6 +16,7 @@ typedef struct mb_vector_wish {
     bool exact;                     // compare the exact numbers of all vectors
     const uint32_t *among;          // only these serials, ascending; NULL: all
     size_t among_count;             // how many
+    bool partial;                   // some of these may have no vector in the set
 } mb_vector_wish;
 
 MB_HIDDEN_BEGIN

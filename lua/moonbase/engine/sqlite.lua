@@ -331,7 +331,7 @@ end
 ---@return number[]|moonbase.Error distances
 function Engine:vectors_search(set, vector, k, exact, among)
   return self.connection:vectors_search(set.key, set.dim, set.metric, set.stamp, set.count, vector,
-    k, exact, among)
+    k, exact, among, set.partial)
 end
 
 --- Limits the memory that codes of vectors are kept in; see Vectors:cache.
