@@ -8,7 +8,9 @@ local moonbase = require "moonbase"
 local text_index = require "moonbase.text_index"
 local vectors = require "spec.support.vectors"
 
-local K1, B, ONE = 1.2, 0.75, 1048576
+local K1, B, ONE = 0.9, 0.3, 1048576
+-- Of the words below: they tell nothing and count little.
+local STOP, FAINT = { the = true, dont = true }, 1 / 32
 
 -- Words of several scripts, some frequent, some rare; many of them meet only when folded.
 local PIECES = { "the", "The", "cat", "cats", "running", "run", "Straße", "STRASSE", "naïve", "naive",
@@ -32,10 +34,10 @@ function Model:totals()
   return docs, words
 end
 
-function Model:add(scores, word, docs, words)
+function Model:add(scores, word, docs, words, factor)
   local found = 0
   for _, doc in pairs(self.docs) do found = found + (doc.counts[word] and 1 or 0) end
-  local most = math.log(1 + (docs - found + 0.5) / (found + 0.5)) * (K1 + 1) * ONE
+  local most = math.log(1 + (docs - found + 0.5) / (found + 0.5)) * (K1 + 1) * ONE * factor
   for serial, doc in pairs(self.docs) do
     local count = doc.counts[word]
     if count then
@@ -47,9 +49,11 @@ end
 
 function Model:search(query, k, among)
   local docs, words = self:totals()
-  local scores, seen, hits = {}, {}, {}
+  local scores, seen, hits, others = {}, {}, {}, false
+  for _, word in ipairs(core.words(query)) do others = others or not STOP[word] end
   for _, word in ipairs(core.words(query)) do
-    if not seen[word] then self:add(scores, word, docs, words) end
+    local factor = STOP[word] and others and FAINT or 1
+    if not seen[word] then self:add(scores, word, docs, words, factor) end
     seen[word] = true
   end
   local wanted = {}

@@ -23,7 +23,8 @@ local memory_pool = {}
 local Pool = {}
 Pool.__index = Pool
 
-local CLOSELY = 30     -- of what the words find, how many are read closely
+local CLOSELY = 12     -- of what the words find, how many are read closely, at least
+local SATURATED = 1.9  -- BM25's k1 + 1
 local MANY_EXPIRED = 1000
 local NAMES = 16       -- that one hop goes on from
 local MENTIONS = 50    -- of one name that are followed, the newest
@@ -130,7 +131,7 @@ end
 -- Reads what the words found best together with its neighbours.
 function Pool:read_closely(words, serials)
   local rows, err = memory_reading.read(self.ctx, self.scope, words,
-    first_of(serials, CLOSELY + self.extra), self.allowed)
+    first_of(serials, math.max(CLOSELY, self.wish.k) + self.extra), self.allowed)
   if not rows then return nil, err end
   for i = 1, #rows do
     local row = rows[i]
@@ -142,6 +143,13 @@ function Pool:read_closely(words, serials)
   return true
 end
 
+-- What a text would score that has all the words over and over.
+local function most_of(words)
+  local sum = 0
+  for _, rarity in ipairs(words.rarities) do sum = sum + rarity * SATURATED end
+  return math.max(sum, 1e-9)
+end
+
 --- Adds what the words find.
 ---@param count integer  how many at least, where there are so many
 ---@return true|nil
@@ -149,17 +157,14 @@ end
 function Pool:add_words(count)
   local serials, scores, list, rarities = self:words(count)
   if not serials then return nil, scores end
-  if not list then
-    list, rarities = text_index.words(self.wish.text), {}
-    for i = 1, #list do rarities[i] = 3 end
-  end
   if #serials == 0 then return true end
-  local words, ok, err = memory_reading.words(list, rarities), true, nil
+  local words, ok, err = { list = list, rarities = rarities }, true, nil
   if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials) end
   if not ok then return nil, err end
+  local most = most_of(words)
   return self:each(serials, count, function(candidate, rank, i)
     candidate.rank_keyword = rank
-    candidate.keyword = candidate.keyword or math.min(scores[i] / words.total, 1)
+    candidate.keyword = candidate.keyword or math.min(scores[i] / most, 1)
   end)
 end
 

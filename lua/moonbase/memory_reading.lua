@@ -1,12 +1,11 @@
---- A closer reading of what the index of words found: what was remembered next to a text tells what
--- it is about ("And the second one?" - "Blue."), so a text shares in the words of its neighbours.
--- The numbers were chosen by measuring; docs/search.md tells how.
+--- A closer reading of what the index of words found, together with what was remembered next to it:
+-- neighbours tell what a text is about. The kernel (text_reading.h) weighs the words; here is what
+-- a neighbour is.
 
+local core = require "moonbase.core"
 local expiry = require "moonbase.expiry"
 local memory_record = require "moonbase.memory_record"
 local text_index = require "moonbase.text_index"
-
-local max = math.max
 
 local memory_reading = {}
 
@@ -23,22 +22,19 @@ local memory_reading = {}
 ---@field rank_keyword? integer  among what the index of words found
 ---@field vector? number        cosine
 ---@field rank_vector? integer
+---@field recency? number
 ---@field graph? number
+---@field score? number
 
 --- What is searched for, word by word.
 ---@class moonbase.MemoryWords
----@field list string[]
----@field weights table<string, number>  how much each word tells: the rarer the more
----@field total number                   of a text that has them all, as often as one likes
+---@field list string[]      the words, each once
+---@field rarities number[]  of each; the rarer the more it tells
 
-local REACH = 3          -- neighbours on each side
+local REACH = 3          -- MB_READING_REACH
 local NEAR = 3600 * 1000 -- ms between two neighbours, at most
-local AFTER = { 0.8, 0.56, 0.39 }  -- the share of what was said before: answers follow questions
-local BEFORE = { 0.5, 0.35, 0.25 } -- and of what was said next
-local SATURATION, LENGTH = 0.9, 0.3 -- of BM25, as the index has them
-local SHORT = 2      -- words of a text whose share is halved: "Thanks!" tells little
-local QUESTION = 0.85 -- what asks seldom answers
-local AUTHOR = 1.15   -- the one who said it is named in the query
+local AUTHOR = 1.15      -- the one who said it is named in the query
+local LONGEST_NAME = 64
 
 local WINDOW = [[
   SELECT m.key & 4294967295 AS serial, m.namespace, m.source, m.author, m.at, m.importance,
@@ -65,116 +61,67 @@ function memory_reading.range(ctx, scope, first, last)
   return live
 end
 
---- What the words of a query weigh.
----@param list string[]      the words, each once
----@param rarities number[]  of each; the rarer the more
----@return moonbase.MemoryWords
-function memory_reading.words(list, rarities)
-  local weights, total = {}, 0
-  for i, word in ipairs(list) do
-    weights[word], total = rarities[i], total + rarities[i] * (SATURATION + 1)
-  end
-  return { list = list, weights = weights, total = max(total, 1e-9) }
-end
-
 local function are_neighbours(one, other)
-  return one.namespace == other.namespace and one.source == other.source
+  return one ~= nil and one.namespace == other.namespace and one.source == other.source
     and one.at - other.at <= NEAR and other.at - one.at <= NEAR
 end
 
--- Reads a window and links its texts to their neighbours.
-local function read_window(ctx, scope, first, last, allowed, into)
-  local rows, err = memory_reading.range(ctx, scope, first, last)
+-- Texts that are read, and whether each is a neighbour of the one before.
+local function add_window(ctx, scope, window, allowed, into)
+  local rows, err = memory_reading.range(ctx, scope, window.first, window.last)
   if not rows then return nil, err end
-  local previous
+  local before
   for i = 1, #rows do
     local row = rows[i]
     if not allowed or allowed(row.serial) then
-      if previous and are_neighbours(previous, row) then
-        previous.next, row.previous = row, previous
-      end
-      previous = row
-      into[#into + 1] = row
+      local count = #into.rows + 1
+      into.rows[count], into.neighbours[count] = row, are_neighbours(before, row)
+      into.texts[count] = memory_record.searchable(row)
+      before = row
     end
   end
   return true
 end
 
 -- Windows around numbers, which are ascending; those that meet are one.
-local function read_windows(ctx, scope, serials, allowed)
-  local rows, first, last = {}, nil, nil
-  for i = 1, #serials + 1 do
-    local serial = serials[i]
-    if first and (not serial or serial - REACH > last + 1) then
-      local ok, err = read_window(ctx, scope, first, last, allowed, rows)
-      if not ok then return nil, err end
-      first = nil
+local function windows_around(serials)
+  local windows, last = {}, nil
+  for i = 1, #serials do
+    local first = math.max(serials[i] - REACH, 1)
+    if last and first <= last.last + 1 then
+      last.last = serials[i] + REACH
+    else
+      last = { first = first, last = serials[i] + REACH }
+      windows[#windows + 1] = last
     end
-    if serial then first, last = first or serial - REACH, serial + REACH end
   end
-  return rows
+  return windows
 end
 
--- How often each of the words is in the text.
-local function count_words(row, weights)
-  local counts, list = {}, text_index.words(memory_record.searchable(row))
-  for i = 1, #list do
-    local word = list[i]
-    if weights[word] then counts[word] = (counts[word] or 0) + 1 end
-  end
-  row.counts, row.length = counts, #list
-  row.damping = row.text:find("%?%s*$") and QUESTION or 1
-  row.open = row.damping * row.length / (row.length + SHORT)
-  row.found = {}
-  return row.length
-end
-
-local function share(row, word, value)
-  if value > (row.found[word] or 0) then row.found[word] = value end
-end
-
-local function spread(row, word, value)
-  share(row, word, value * row.damping)
-  local other = row.next
-  for i = 1, REACH do
-    if not other then break end
-    share(other, word, value * AFTER[i] * other.open)
-    other = other.next
-  end
-  other = row.previous
-  for i = 1, REACH do
-    if not other then break end
-    share(other, word, value * BEFORE[i] * other.open)
-    other = other.previous
-  end
-end
-
-local function spread_words(row, average)
-  local norm = SATURATION * (1 - LENGTH + LENGTH * row.length / average)
-  for word, count in next, row.counts do
-    spread(row, word, count * (SATURATION + 1) / (count + norm))
-  end
-end
-
--- Whether the query names who said it: the author, or what stands before a colon.
-local function is_author_named(row, weights, known)
+-- Whether one of the words is part of the name of who said it: the author, or what stands before a
+-- colon.
+local function is_author_named(row, words, known)
   local author = row.author or row.text:match("^([^%s:][^:\n]*):%s")
-  if not author or #author > 64 then return false end
+  if not author or #author > LONGEST_NAME then return false end
   if known[author] == nil then
     known[author] = false
     for _, word in ipairs(text_index.words(author)) do
-      if weights[word] then known[author] = true end
+      known[author] = known[author] or words[word] ~= nil
     end
   end
   return known[author]
 end
 
-local function score(row, words, known)
-  local sum, list, weights = 0, words.list, words.weights
-  for i = 1, #list do sum = sum + weights[list[i]] * (row.found[list[i]] or 0) end
-  if sum == 0 then return nil end
-  if is_author_named(row, words.weights, known) then sum = sum * AUTHOR end
-  return math.min(sum / words.total, 1)
+local function weigh(read, words)
+  local shares = core.read_closely(read.texts, read.neighbours, words.list, words.rarities)
+  local wanted, known = {}, {}
+  for _, word in ipairs(words.list) do wanted[word] = true end
+  for i, row in ipairs(read.rows) do
+    local share = shares[i]
+    if share > 0 and is_author_named(row, wanted, known) then share = share * AUTHOR end
+    if share > 0 then row.keyword = math.min(share, 1) end
+  end
+  return read.rows
 end
 
 --- Reads texts and their neighbours and sets `keyword` of those that share in any of the words.
@@ -186,13 +133,12 @@ end
 ---@return moonbase.MemoryCandidate[]|nil
 ---@return moonbase.Error|nil err
 function memory_reading.read(ctx, scope, words, serials, allowed)
-  local rows, err = read_windows(ctx, scope, serials, allowed)
-  if not rows then return nil, err end
-  local sum, known = 0, {}
-  for i = 1, #rows do sum = sum + count_words(rows[i], words.weights) end
-  for i = 1, #rows do spread_words(rows[i], max(sum / #rows, 1)) end
-  for i = 1, #rows do rows[i].keyword = score(rows[i], words, known) end
-  return rows
+  local read = { rows = {}, texts = {}, neighbours = {} }
+  for _, window in ipairs(windows_around(serials)) do
+    local ok, err = add_window(ctx, scope, window, allowed, read)
+    if not ok then return nil, err end
+  end
+  return weigh(read, words)
 end
 
 return memory_reading

@@ -60,6 +60,8 @@ end
 ---@param among? integer[]  these serials only, ascending
 ---@return integer[]|nil serials
 ---@return number[]|moonbase.Error scores
+---@return string[]? words     of the query, those that tell something
+---@return number[]? rarities  of each of these: the fewer texts have it the greater
 function text_index.search(engine, set, query, k, among)
   return engine:text_search(set.key, query, k, among)
 end

@@ -15,6 +15,7 @@
 #include "binding/json.h"
 #include "binding/kernels.h"
 #include "binding/property_graph.h"
+#include "binding/reading.h"
 #include "binding/salvage.h"
 #include "binding/text.h"
 #include "binding/transaction.h"
@@ -72,6 +73,7 @@ int luaopen_moonbase_core(lua_State *L)
     add(L, 2, 1, mbL_vector_functions);
     add(L, 2, 1, mbL_text_functions);
     add(L, 2, 1, mbL_embed_functions);
+    add(L, 2, 1, mbL_reading_functions);
     add(L, 2, 1, mbL_chain_functions);
     add(L, 2, 1, mbL_graph_functions);
     add(L, 2, 1, mbL_file_functions);

@@ -5,6 +5,8 @@
 #include "binding/connection.h"
 #include "binding/errors.h"
 #include "binding/vm.h"
+#include "kernel/text_stop.h"
+#include "kernel/text_weight.h"
 #include "kernel/text_words.h"
 #include "storage/text_index.h"
 #include "storage/text_search.h"
@@ -167,14 +169,66 @@ static int push_hits(lua_State *L, const mb_vector_top *top)
     return 2;
 }
 
+// Which of the terms a word is; their number when it is none that counts.
+static size_t term_of(const mb_text_terms *terms, const mb_text_reader *word)
+{
+    uint64_t hash = mb_text_hash(word->word, word->length);
+    size_t i = 0;
+    while (i < terms->count && mb_text_terms_items(terms)[i].hash != hash)
+        i++;
+    return i < MB_TEXT_QUERY_WORDS ? i : terms->count;
+}
+
+// Words that tell nothing are faint where there are others.
+static void ask(const mb_text_terms *terms, const char *query, size_t length,
+                mb_text_asked *asked)
+{
+    bool others = false;
+    mb_text_reader word;
+    mb_text_open(&word, query, length, false);
+    while (mb_text_next(&word)) {
+        size_t i = term_of(terms, &word);
+        if (i == terms->count)
+            continue;
+        asked[i].faint = mb_text_is_stop(word.word, word.length);
+        others = others || !asked[i].faint;
+    }
+    for (size_t i = 0; i < MB_TEXT_QUERY_WORDS && !others; i++)
+        asked[i].faint = false;
+}
+
+// The words that count, in order and each once, and how rare they are.
+static int push_words(lua_State *L, const mb_text_terms *terms, const char *query,
+                      size_t length, mb_text_asked *asked)
+{
+    int n = 0;
+    mb_text_reader word;
+    lua_newtable(L);
+    lua_newtable(L);
+    mb_text_open(&word, query, length, false);
+    while (mb_text_next(&word)) {
+        size_t i = term_of(terms, &word);
+        if (i == terms->count || asked[i].faint || asked[i].told)
+            continue;
+        asked[i].told = true;
+        lua_pushlstring(L, word.word, word.length);
+        lua_rawseti(L, -3, ++n);
+        lua_pushnumber(L, asked[i].rarity);
+        lua_rawseti(L, -2, n);
+    }
+    return 2;
+}
+
 // connection:text_search(set, query, k, among): serials and scores of the best k texts, the
-// best first. `among` is nil for all, else an ascending array of serials.
+// best first; the words of the query that tell something and their rarities. `among` is nil for
+// all, else an ascending array of serials.
 int mbL_text_search(lua_State *L)
 {
     size_t length;
     mb_connection *c = mbL_check_connection(L);
     mbL_vm *vm = mbL_vm_get(L);
-    mb_text_wish wish = { .set = check_set(L), .terms = &vm->text };
+    mb_text_asked asked[MB_TEXT_QUERY_WORDS] = { { .faint = false } };
+    mb_text_wish wish = { .set = check_set(L), .terms = &vm->text, .asked = asked };
     const char *query = luaL_checklstring(L, 3, &length);
     lua_Number k = luaL_checknumber(L, 4);
     wish.among = push_serials(L, 5, &wish.among_count);
@@ -183,9 +237,13 @@ int mbL_text_search(lua_State *L)
     top.items = lua_newuserdatauv(L, (top.limit + 1) * sizeof *top.items, 0);
     mb_reader r;
     bool done = begin(L, c, false, &r) && read_terms(&r, vm, query, length, false);
-    if (done && top.limit > 0 && vm->text.count > 0)
+    if (done && top.limit > 0 && vm->text.count > 0) {
+        ask(&vm->text, query, length, asked);
         done = mb_text_search(&r, &wish, &top);
+    }
     mb_reader_close(&r);
+    int results =
+        done ? push_hits(L, &top) + push_words(L, &vm->text, query, length, asked) : 0;
     mbL_vm_trim(vm);
-    return done ? push_hits(L, &top) : mbL_fail(L, &r.err);
+    return done ? results : mbL_fail(L, &r.err);
 }

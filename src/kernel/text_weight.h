@@ -12,9 +12,11 @@
 
 enum { MB_TEXT_QUERY_WORDS = 64 };
 
-// How fast a word that is repeated counts for less, and how much longer texts count for less.
-#define MB_TEXT_K1 1.2
-#define MB_TEXT_B 0.75
+// How fast a word that is repeated counts for less, and how much longer texts count for less;
+// what a word that tells nothing counts, beside others. Chosen by measuring: docs/search.md.
+#define MB_TEXT_K1 0.9
+#define MB_TEXT_B 0.3
+#define MB_TEXT_FAINT 0.03125
 
 // A word of a query against all texts of a set.
 typedef struct mb_text_weight {

@@ -8,9 +8,17 @@
 #include "kernel/vector_top.h"
 #include "storage/text_rows.h"
 
+// What is known of a word of a query.
+typedef struct mb_text_asked {
+    bool faint;    // it tells nothing, and counts next to nothing
+    bool told;     // for the user's own use
+    double rarity; // the fewer texts have it the greater; filled by the search
+} mb_text_asked;
+
 typedef struct mb_text_wish {
     int64_t set;                // in which texts
     const mb_text_terms *terms; // of the query; no more than MB_TEXT_QUERY_WORDS count
+    mb_text_asked *asked;       // of each of these, in their order
     const uint32_t *among;      // only these serials, ascending; NULL: all
     size_t among_count;         // how many
 } mb_text_wish;
