@@ -96,7 +96,7 @@ local function perform(entry, request, output)
     return answer(entry, request, output, entry.run(request.file, request, output))
   end
   local store, err = open(entry, request)
-  if not store then return failed(output, err) end
+  if not store then return answer(entry, request, output, nil, err) end
   local returned, status = pcall(function()
     return answer(entry, request, output, entry.run(store, request, output))
   end)
