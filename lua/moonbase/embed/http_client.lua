@@ -53,6 +53,29 @@ local function over_socket(connect, library, request, timeout)
   return answer, reason
 end
 
+-- The body that lua-http reads, no more of it than allowed.
+local function body_of(stream, limit, deadline)
+  local parts, size = {}, 0
+  while size <= limit do
+    local left = math.max(deadline - core.monotonic(), 1) / 1000
+    local part, reason = stream:get_next_chunk(left)
+    if not part then
+      if reason then return nil, tostring(reason) end
+      return table.concat(parts)
+    end
+    parts[#parts + 1], size = part, size + #part
+  end
+  return nil, "too long an answer"
+end
+
+-- Closes the socket itself: behind an answer that is cut off, shutting the stream down never ends.
+local function hang_up(stream)
+  local connection = stream.connection
+  local socket = connection.socket
+  connection.socket = nil
+  if socket then socket:close() end
+end
+
 local function over_lua_http(library, request, timeout)
   local endpoint = request.endpoint
   local call = library.new_from_uri(endpoint.scheme .. "://" .. endpoint.authority .. endpoint.path)
@@ -63,11 +86,9 @@ local function over_lua_http(library, request, timeout)
   local deadline = core.monotonic() + timeout
   local headers, stream = call:go(timeout / 1000)
   if not headers then return nil, tostring(stream) end
-  local left = math.max(deadline - core.monotonic(), 1) / 1000
-  local body, reason = stream:get_body_chars(request.limit + 1, left)
-  stream:shutdown()
-  if not body then return nil, tostring(reason or "closed") end
-  if #body > request.limit then return nil, "too long an answer" end
+  local body, reason = body_of(stream, request.limit, deadline)
+  hang_up(stream)
+  if not body then return nil, reason end
   local plain = {}
   for name, value in headers:each() do plain[name] = value end
   local length = tonumber(plain["content-length"])
