@@ -368,10 +368,31 @@ function transaction.abandoned(record)
   participants.roll_back(root, 0, false)
 end
 
+--- Rolls back what was begun on a handle that is being closed: nothing of it could be used any
+--- more, and its lock would stay until it is collected.
+---@param engine moonbase.Engine
+function transaction.close(engine)
+  for root in pairs(open_roots) do
+    if root.context.engine == engine and core.timeout(root.userdata) then
+      core.told(root.userdata) -- nobody is: it was his handle
+      forget(root)
+      participants.roll_back(root, 0, true)
+      return
+    end
+  end
+end
+
 -- What tells a file from others, by whatever name it was opened.
 local function file_of(engine)
   if engine.path == ":memory:" then return engine.shared end
   return core.canonical_path(engine.path) or engine.path
+end
+
+-- Whether it is open still, and not one that a fork left here.
+local function is_mine(root)
+  if root.userdata:status() == "rolled_back" then return false end
+  local _, err = root.context.engine:in_transaction()
+  return err == nil
 end
 
 --- The roots that this process has open on the file, oldest first.
@@ -380,9 +401,7 @@ end
 function transaction.open(ctx)
   local file, found = file_of(ctx.engine), {}
   for root in pairs(open_roots) do
-    local engine = root.context.engine
-    local _, err = engine:in_transaction() -- one that a fork left here is the parent's
-    if not err and file_of(engine) == file then found[#found + 1] = root end
+    if is_mine(root) and file_of(root.context.engine) == file then found[#found + 1] = root end
   end
   table.sort(found, function(a, b)
     if a.started_at ~= b.started_at then return a.started_at < b.started_at end
