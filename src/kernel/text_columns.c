@@ -1,6 +1,7 @@
 #include "kernel/text_columns.h"
 
-enum { HEAD = 5 };
+// Postings that fit however wide they are.
+enum { HEAD = 5, SURELY = (MB_TEXT_COLUMNS_BYTES - HEAD) / 12 };
 
 // What the widths must hold.
 typedef struct extent {
@@ -51,7 +52,7 @@ static size_t measure(const mb_posting *items, size_t count, bool fit, extent *e
     for (size_t i = 0; i < count; i++) {
         extent before = *e;
         extend(e, items[i > 0 ? i - 1 : 0].serial, &items[i]);
-        if (fit && i > 0 && size_of(e, i + 1) > MB_TEXT_COLUMNS_BYTES) {
+        if (fit && i >= SURELY && size_of(e, i + 1) > MB_TEXT_COLUMNS_BYTES) {
             *e = before;
             return i;
         }

@@ -115,10 +115,11 @@ static void unite_peaks(mb_posting_peaks *peaks)
 
 void mb_posting_peaks_add(mb_posting_peaks *peaks, uint32_t count, uint32_t words)
 {
-    for (uint32_t i = peaks->used; i-- > 0 && peaks->count[i] >= count;) {
-        if (peaks->words[i] <= words)
-            return;
-    }
+    uint32_t above = 0;
+    while (above < peaks->used && peaks->count[above] < count)
+        above++;
+    if (above < peaks->used && peaks->words[above] <= words)
+        return;
     for (uint32_t i = peaks->used; i-- > 0;) {
         if (peaks->count[i] <= count && peaks->words[i] >= words)
             remove_peak(peaks, i);

@@ -183,6 +183,13 @@ static bool delete_row(mb_reader *r, int64_t key)
     return mb_text_run(r);
 }
 
+static void find_peaks(mb_text_part *part, const mb_posting *items)
+{
+    memset(&part->peaks, 0, sizeof part->peaks);
+    for (size_t i = 0; i < part->count; i++)
+        mb_posting_peaks_add(&part->peaks, items[i].count, items[i].words);
+}
+
 bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_part *part,
                          const mb_posting *items, size_t count, bool fit, size_t *bytes)
 {
@@ -191,12 +198,11 @@ bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_p
     if (count == 0)
         return delete_row(r, key);
     size_t size = mb_text_columns_write(data, items, &count, fit);
-    memset(&part->peaks, 0, sizeof part->peaks);
     part->count = (uint32_t)count;
     part->first = items[0].serial;
     part->last = items[count - 1].serial;
-    for (size_t i = 0; i < count; i++)
-        mb_posting_peaks_add(&part->peaks, items[i].count, items[i].words);
+    if (fit)
+        find_peaks(part, items);
     *bytes += size;
     return write_row(r, key, data, size);
 }

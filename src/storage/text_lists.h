@@ -53,8 +53,8 @@ void mb_text_directory_free(mb_text_directory *directory);
 bool mb_text_chunk_read(mb_reader *r, int64_t segment, uint32_t list, const mb_text_part *part,
                         mb_text_chunk *chunk);
 
-// Writes a chunk with the postings, or, with `fit`, as many as fit; changes the part to what it
-// is then. Without any, deletes it.
+// Writes a chunk with as many of the postings as fit; or, without `fit`, with all, which are
+// some of those that it had. Changes the part to what it is then. Without postings, deletes it.
 bool mb_text_chunk_write(mb_reader *r, int64_t segment, uint32_t list, mb_text_part *part,
                          const mb_posting *items, size_t count, bool fit, size_t *bytes);
 
