@@ -206,25 +206,19 @@ describe("moonbase.open", function()
     assert.are.equal(before, files.read(path))
   end)
 
-  it("gives typed errors for what is no database", function()
+  it("gives typed errors for what cannot be a database, and makes nothing", function()
     local folder = files.folder()
-    files.write(folder .. "/garbage.db", ("not a database. "):rep(1000))
-    local whole = assert(moonbase.open(folder .. "/whole.db", { journal = "truncate" }))
-    for i = 1, 200 do assert(whole.threads:create { title = ("x"):rep(100) .. i }) end
-    whole:close()
-    os.remove(folder .. "/whole.db-journal") -- SQLite leaves it, empty
-    files.write(folder .. "/cut.db", files.read(folder .. "/whole.db"):sub(1, 9000))
-    for name, code in pairs {
-      ["garbage.db"] = "corrupt", ["cut.db"] = "corrupt", ["."] = "io", ["none/x.db"] = "not_found",
+    files.write(folder .. "/file", "")
+    for name, codes in pairs {
+      ["."] = { io = true }, ["none/x.db"] = { not_found = true },
+      ["file/x.db"] = { io = true, not_found = true },
     } do
-      local before = files.read(folder .. "/" .. name)
       local store, err = moonbase.open(folder .. "/" .. name)
       assert.is_nil(store)
-      assert.are.equal(code, err.code, name)
+      assert.is_true(codes[err.code], name)
       assert.are.equal("string", type(err.message))
-      assert.are.equal(before, files.read(folder .. "/" .. name))
     end
-    assert.are.same({ "cut.db", "garbage.db", "whole.db" }, files.names(folder))
+    assert.are.same({ "file" }, files.names(folder))
   end)
 
   it("raises for unknown options, wrong types and unknown choices, naming them", function()

@@ -8,9 +8,10 @@ local connections = {}
 local open_engines = {}
 
 local function usable(engine)
-  -- nil for a connection that a parent process opened before a fork
-  local ok, answer = pcall(engine.in_transaction, engine)
-  return ok and answer ~= nil
+  -- nil for a connection that a parent process opened before a fork, true for one on a file that
+  -- somebody replaced
+  local ok, moved = pcall(engine.moved, engine)
+  return ok and moved == false
 end
 
 --- An engine on the connection that is open for this file already, if any.
@@ -26,6 +27,16 @@ function connections.find(key, writable)
     end
   end
   return nil
+end
+
+--- Whether this Lua state has the file open.
+---@param key string  canonical path
+---@return boolean
+function connections.is_open(key)
+  for engine in pairs(open_engines[key] or {}) do
+    if usable(engine) then return true end
+  end
+  return false
 end
 
 --- Lets later opens of this file share the engine's connection.

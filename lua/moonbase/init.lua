@@ -5,14 +5,14 @@ local backup = require "moonbase.backup"
 local check = require "moonbase.check"
 local connections = require "moonbase.connections"
 local Context = require "moonbase.context"
-local Engine = require "moonbase.engine.sqlite"
 local embed = require "moonbase.embed"
 local errors = require "moonbase.errors"
 local export = require "moonbase.export"
 local gc = require "moonbase.gc"
 local import = require "moonbase.import"
 local integrity = require "moonbase.integrity"
-local schema = require "moonbase.schema"
+local opening = require "moonbase.opening"
+local recovery = require "moonbase.recovery"
 local stats = require "moonbase.stats"
 local transaction = require "moonbase.transaction"
 
@@ -210,13 +210,15 @@ function Store:export(writer)
   return export.run(self.context.engine, writer)
 end
 
---- Closes the handle; the file when it is the last one. Idempotent.
+--- Closes the handle; the file when it is the last one. A transaction that was begun on it and is
+--- still open is rolled back. Idempotent.
 ---@return true|nil, moonbase.Error?
 function Store:close()
   local handle = self.handle
   if handle.closed then return true end
   handle.closed = true
   if handle.key then connections.remove(handle.key, handle.engine) end
+  transaction.close(handle.engine)
   return handle.engine:close()
 end
 
@@ -247,37 +249,11 @@ local function complete(options)
   return full
 end
 
--- A file that does not exist yet is not made before everything else is in order.
-local function prepare(engine, options, now)
-  local version, err = schema.inspect(engine)
-  if not version then return nil, err end
-  local ok
-  ok, err = engine:configure(options, version == 0)
-  if not ok then return nil, err end
-  return schema.migrate(engine, version, now)
-end
-
--- However it fails, the connection is closed: half made it could hold locks.
-local function connect(path, options, now)
-  local engine, err = Engine.open(path, options)
-  if not engine then return nil, err end
-  local returned, ok, failure = pcall(prepare, engine, options, now)
-  if returned and ok then return engine end
-  engine:close()
-  if not returned then error(ok, 0) end
-  return nil, failure
-end
-
-local function acquire(path, options, now)
-  if path == ":memory:" or not options.shared then return connect(path, options, now) end
-  local key, err = core.canonical_path(path)
-  if not key then return nil, err end
-  local engine = connections.find(key, not options.readonly)
-  if engine then return engine, nil, key end
-  engine, err = connect(key, options, now)
-  if not engine then return nil, err end
-  connections.add(key, engine)
-  return engine, nil, key
+-- What a user's function raises is lost: opening goes on.
+local function teller(on_event)
+  return function(kind, info)
+    if on_event then pcall(on_event, kind, info) end
+  end
 end
 
 --- Opens a store, making the file if it is missing.
@@ -285,7 +261,7 @@ end
 ---@param options? table  durability, journal, busy_timeout, readonly, create, shared, scope, clock,
 ---  new_id, embed, compress, gc, on_event; see docs/opening.md
 ---@return moonbase.Store?, moonbase.Error?  not_found, denied, readonly, io, corrupt, invalid,
----  future_schema, busy
+---  future_schema, busy, breaker_open
 function moonbase.open(path, options)
   check.type("path", path, "string")
   options = complete(options or {})
@@ -298,7 +274,7 @@ function moonbase.open(path, options)
   if ok and options.embed then ok, err = embed.check("embed", options.embed) end
   if not ok then return nil, err end
   local clock = options.clock or core.now
-  local engine, failure, key = acquire(path, options, clock())
+  local engine, failure, key = opening.acquire(path, options, clock(), teller(options.on_event))
   if not engine then return nil, failure end
   local context = Context.new {
     engine = engine, scope_name = options.scope, clock = options.clock,
@@ -307,6 +283,21 @@ function moonbase.open(path, options)
     embedder = options.embed,
   }
   return new_store({ engine = engine, key = key, path = engine.path }, context)
+end
+
+--- Repairs a file that nobody has open: what can be read is in a new one then, and the damaged one
+--- beside it under another name. A sound file is left as it is.
+---@param path string
+---@return moonbase.Recovery|nil  { quarantined = its name, or false for a sound file,
+---  tables = { name = { saved, lost } } }
+---@return moonbase.Error|nil err  `not_found`, `busy` while it is open, `full`, `io`
+function moonbase.recover(path)
+  check.type("path", path, "string")
+  local ok, err = check.path(path)
+  local key
+  if ok then key, err = core.canonical_path(path) end
+  if not key then return nil, err end
+  return recovery.recover(key, DEFAULTS.busy_timeout, core.now())
 end
 
 --- Makes a store from the lines that store:export wrote.

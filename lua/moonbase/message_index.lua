@@ -118,6 +118,25 @@ function message_index.flush(ctx)
   return true
 end
 
+local ALL = [[
+  SELECT s.id AS segment, t.scope, s.fork AS low, 4294967295 AS high FROM segments s
+    JOIN threads t ON t.key = s.owner
+  ORDER BY s.id]]
+
+--- Fills an empty index with all messages there are. Inside a write.
+---@param engine moonbase.Engine
+---@return any ok
+---@return moonbase.Error|nil
+function message_index.rebuild(engine)
+  local ranges, err = engine:rows(ALL)
+  if not ranges then return nil, err end
+  local ok
+  ok, err = index_ranges(engine, engine, ranges)
+  if ok then ok, err = engine:run "UPDATE threads SET indexed = count" end
+  if not ok then return nil, err end
+  return engine:run "DELETE FROM message_backlog"
+end
+
 local function note_tail(ctx, row)
   local engine = ctx.engine
   local waiting, err = engine:value("SELECT count(*) FROM message_backlog")

@@ -49,10 +49,16 @@ static int file_rename(lua_State *L)
                   &err);
 }
 
+// core.file_resemble(path, other): the same rights
+static int file_resemble(lua_State *L)
+{
+    mb_error err;
+    return finish(L, mb_file_resemble(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err),
+                  &err);
+}
+
 const luaL_Reg mbL_file_functions[] = {
-    { "file_look", file_look },
-    { "file_sync", file_sync },
-    { "file_link", file_link },
-    { "file_rename", file_rename },
-    { NULL, NULL },
+    { "file_look", file_look },         { "file_sync", file_sync },
+    { "file_link", file_link },         { "file_rename", file_rename },
+    { "file_resemble", file_resemble }, { NULL, NULL },
 };

@@ -10,8 +10,8 @@
 
 static const char SALVAGE_TYPE[] = "moonbase.salvage";
 
-// core.salvage(path, timeout): takes hold of a file (canonical path) that nobody has open, waiting
-// up to `timeout` ms for that.
+// core.salvage(path, timeout): takes hold of a file (canonical path) that nobody has open,
+// waiting up to `timeout` ms for that.
 static int core_salvage(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -95,12 +95,14 @@ static int salvage_adopt(lua_State *L)
     return finish(L, s);
 }
 
-// salvage:entries(root): how many rows an index knows of.
+// salvage:entries(root): how many rows an index knows of, and whether that is all of them.
 static int salvage_entries(lua_State *L)
 {
     mb_salvage *s = check(L, 1);
-    lua_pushinteger(L, (lua_Integer)mb_salvage_entries(s, check_root(L, 2)));
-    return 1;
+    bool sound;
+    lua_pushinteger(L, (lua_Integer)mb_salvage_entries(s, check_root(L, 2), &sound));
+    lua_pushboolean(L, sound);
+    return 2;
 }
 
 static int push_count(lua_State *L, const mb_salvage_count *count)
@@ -112,9 +114,10 @@ static int push_count(lua_State *L, const mb_salvage_count *count)
     return 1;
 }
 
-// core.salvage_rows(connection, salvage, root, sql, { columns, key, index }): copies a tree's rows
-// by an INSERT whose parameters are the columns as a row has them; `key` is the one that stands
-// for the rowid, from 1. Gives { saved, lost, broken }. Inside a transaction of the connection.
+// core.salvage_rows(connection, salvage, root, sql, { columns, key, index }): copies a tree's
+// rows by an INSERT whose parameters are the columns as a row has them; `key` is the one that
+// stands for the rowid, from 1. Gives { saved, lost, broken }. Inside a transaction of the
+// connection.
 static int core_salvage_rows(lua_State *L)
 {
     mb_connection *c = mbL_check_connection(L);
@@ -147,7 +150,7 @@ static int salvage_close(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    { "header", salvage_header }, { "claim", salvage_claim }, { "adopt", salvage_adopt },
+    { "header", salvage_header },   { "claim", salvage_claim }, { "adopt", salvage_adopt },
     { "entries", salvage_entries }, { "close", salvage_close }, { NULL, NULL },
 };
 

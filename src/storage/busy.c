@@ -27,18 +27,22 @@ static int64_t jittered(int64_t pause, int64_t now)
     return pause / 2 + now % (pause / 2 + 1);
 }
 
-static int wait_a_little(void *arg, int count)
+bool mb_busy_wait(mb_busy *busy, int count)
 {
-    mb_busy *busy = arg;
     int64_t now = monotonic_us();
     if (count == 0)
         busy->deadline = now + (int64_t)busy->timeout * 1000;
     int64_t left = busy->deadline - now;
     if (left <= 0)
-        return 0;
+        return false;
     int64_t pause = jittered(pauses[count < PAUSES ? count : PAUSES - 1], now);
     sleep_us(pause < left ? pause : left);
-    return 1;
+    return true;
+}
+
+static int wait_a_little(void *arg, int count)
+{
+    return mb_busy_wait(arg, count);
 }
 
 void mb_busy_install(mb_busy *busy, sqlite3 *db)

@@ -14,6 +14,9 @@ typedef struct mb_busy {
     int64_t deadline; // monotonic us at which the present wait ends
 } mb_busy;
 
+// One pause of a wait, of which 'count' have been before. False when the time is over.
+bool mb_busy_wait(mb_busy *busy, int count);
+
 // Makes 'db' wait as 'busy' says, with growing pauses; 'busy' must outlive it.
 void mb_busy_install(mb_busy *busy, sqlite3 *db);
 

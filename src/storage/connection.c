@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "storage/path.h"
+#include "storage/pin.h"
 #include "storage/sqlite_error.h"
 #include "storage/transaction.h"
 #include "storage/vector_cache.h"
@@ -125,6 +126,17 @@ static int open_flags(const mb_open_options *options)
     return SQLITE_OPEN_READWRITE | (options->create ? SQLITE_OPEN_CREATE : 0);
 }
 
+// Opens the file that bears the name and goes on bearing it.
+static bool writer_open(mb_connection *c, int flags, mb_error *err)
+{
+    while (link_open(&c->writer, c, flags, err)) {
+        if (c->memory || mb_pin_file(c->writer.cache.db, &c->busy) != MB_PIN_MOVED)
+            return true;
+        link_close(&c->writer);
+    }
+    return false;
+}
+
 mb_connection *mb_connection_open(const char *path, const mb_open_options *options,
                                   mb_error *err)
 {
@@ -133,7 +145,7 @@ mb_connection *mb_connection_open(const char *path, const mb_open_options *optio
         open_fail(err, path, MB_INTERNAL, SQLITE_NOMEM, sqlite3_errstr(SQLITE_NOMEM));
         return NULL;
     }
-    if (!link_open(&c->writer, c, open_flags(options), err)) {
+    if (!writer_open(c, open_flags(options), err)) {
         connection_free(c);
         return NULL;
     }
@@ -268,9 +280,7 @@ mb_statement *mb_connection_prepare(mb_connection *c, const void *user, const ch
 
 bool mb_connection_moved(const mb_connection *c)
 {
-    int moved = 0;
-    sqlite3_file_control(c->writer.cache.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    return moved != 0;
+    return mb_file_moved(c->writer.cache.db);
 }
 
 bool mb_connection_exec(mb_connection *c, const void *user, const char *script, mb_error *err)

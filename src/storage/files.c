@@ -62,6 +62,16 @@ bool mb_file_link(const char *path, const char *name, mb_error *err)
     return link(path, name) == 0 || file_fail(err, "give another name to", path);
 }
 
+bool mb_file_resemble(const char *path, const char *other, mb_error *err)
+{
+    struct stat info;
+    if (stat(other, &info) != 0)
+        return errno == ENOENT || file_fail(err, "look at", other);
+    if (chown(path, info.st_uid, info.st_gid) != 0)
+        errno = 0; // only root may, and nobody else needs it
+    return chmod(path, info.st_mode & 07777) == 0 || file_fail(err, "set the rights of", path);
+}
+
 bool mb_file_rename(const char *path, const char *name, mb_error *err)
 {
     return rename(path, name) == 0 || file_fail(err, "rename", path);

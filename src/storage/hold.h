@@ -1,9 +1,9 @@
 // A database file that nobody else has open: no other process, no other connection of this one.
 //
-// The hold is SQLite's own exclusive lock, so every connection to the file, of whatever program,
-// stands in its way or waits for it, and the system gives it up for a process that dies. It does
-// not care what is in the file. While it lasts, SQLite cannot open the file here either: what is
-// read, is read through the hold.
+// The hold is SQLite's own exclusive lock, so every connection to the file, of whatever
+// program, stands in its way or waits for it, and the system gives it up for a process that
+// dies. It does not care what is in the file. While it lasts, SQLite cannot open the file here
+// either: what is read, is read through the hold.
 #ifndef MB_STORAGE_HOLD_H
 #define MB_STORAGE_HOLD_H
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 enum {
-    INDEX = 1,   // page of an index tree
-    BROKEN = 2,  // not readable, or not what it should be
-    PARENT = 4,  // what hung below it was found without it
+    INDEX = 1,  // page of an index tree
+    BROKEN = 2, // not readable, or not what it should be
+    PARENT = 4, // what hung below it was found without it
     FIRST_PAGE_HEADER = 100
 };
 

@@ -1,19 +1,19 @@
-// Which page of a damaged file belongs to which tree. A tree is walked down from its root; where
-// a page in between is damaged, the pointer maps tell what hung below it.
+// Which page of a damaged file belongs to which tree. A tree is walked down from its root;
+// where a page in between is damaged, the pointer maps tell what hung below it.
 #ifndef MB_STORAGE_OWNERS_H
 #define MB_STORAGE_OWNERS_H
 
 #include "storage/pages.h"
 
 typedef struct mb_owners {
-    mb_pages *pages;  // the file
-    uint32_t *root;   // by page: the root of its tree; 0: in no tree
-    uint8_t *state;   // by page: see owners.c
-    uint32_t *stack;  // pages that are to be walked
-    size_t waiting;   // how many they are
-    size_t room;      // how many fit
-    uint8_t *page;    // the one that is being looked at
-    bool failed;      // memory ran out
+    mb_pages *pages; // the file
+    uint32_t *root;  // by page: the root of its tree; 0: in no tree
+    uint8_t *state;  // by page: see owners.c
+    uint32_t *stack; // pages that are to be walked
+    size_t waiting;  // how many they are
+    size_t room;     // how many fit
+    uint8_t *page;   // the one that is being looked at
+    bool failed;     // memory ran out
 } mb_owners;
 
 // What a page of a tree turned out to be.

@@ -108,7 +108,8 @@ static bool note_frames(mb_page_log *log, const uint8_t *header, wal_sum sum, ui
 {
     size_t size = FRAME_HEADER + log->size;
     int64_t committed = WAL_HEADER, at = WAL_HEADER;
-    while (read_at(log->file, frame, size, at) && frame_counts(header, frame, log->size, &sum)) {
+    while (read_at(log->file, frame, size, at) &&
+           frame_counts(header, frame, log->size, &sum)) {
         at += (int64_t)size;
         if (mb_big32(frame + 4) == 0)
             continue;

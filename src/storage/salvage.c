@@ -52,7 +52,8 @@ static size_t local_size(size_t usable, uint64_t size, bool index)
     return wanted <= most ? wanted : least;
 }
 
-static bool parse_cell(const mb_salvage *s, const mb_tree_page *tree, const uint8_t *at, cell *c)
+static bool parse_cell(const mb_salvage *s, const mb_tree_page *tree, const uint8_t *at,
+                       cell *c)
 {
     uint64_t rowid = 0;
     if (!tree->leaf)
@@ -186,8 +187,7 @@ static bool copy_page(mb_salvage *s, uint32_t number, const mb_salvage_target *t
 {
     mb_tree_page tree;
     if (!mb_pages_read(&s->pages, number, s->page) ||
-        !mb_tree_page_parse(&tree, &s->pages, s->page, number) ||
-        tree.index != t->index) {
+        !mb_tree_page_parse(&tree, &s->pages, s->page, number) || tree.index != t->index) {
         count->broken += !mb_owners_is_replaced(&s->owners, number);
         return true;
     }
@@ -208,13 +208,19 @@ bool mb_salvage_rows(mb_salvage *s, uint32_t root, const mb_salvage_target *t,
     return true;
 }
 
-int64_t mb_salvage_entries(mb_salvage *s, uint32_t root)
+int64_t mb_salvage_entries(mb_salvage *s, uint32_t root, bool *sound)
 {
     mb_tree_page tree;
     int64_t entries = 0;
-    for (uint32_t number = 1; number <= s->pages.count; number++)
-        if (s->owners.root[number] == root && mb_pages_read(&s->pages, number, s->page) &&
+    *sound = root != 0 && root <= s->pages.count;
+    for (uint32_t number = 1; number <= s->pages.count; number++) {
+        if (s->owners.root[number] != root)
+            continue;
+        if (mb_pages_read(&s->pages, number, s->page) &&
             mb_tree_page_parse(&tree, &s->pages, s->page, number) && tree.index)
             entries += tree.cells;
+        if (mb_owners_is_broken(&s->owners, number))
+            *sound = false;
+    }
     return entries;
 }

@@ -36,13 +36,13 @@ MB_HIDDEN_BEGIN
 bool mb_salvage_open(mb_salvage *salvage, const char *path, int timeout, mb_error *err);
 void mb_salvage_close(mb_salvage *salvage);
 
-// Copies the rows of the tree of that root. A row that breaks a rule of its table is lost. False
-// with 'err' filled when the target fails.
+// Copies the rows of the tree of that root. A row that breaks a rule of its table is lost.
+// False with 'err' filled when the target fails.
 bool mb_salvage_rows(mb_salvage *salvage, uint32_t root, const mb_salvage_target *target,
                      mb_salvage_count *count, mb_error *err);
 
-// The entries of an index that can be counted.
-int64_t mb_salvage_entries(mb_salvage *salvage, uint32_t root);
+// The entries of an index that can be counted; 'sound': that is all of them.
+int64_t mb_salvage_entries(mb_salvage *salvage, uint32_t root, bool *sound);
 
 MB_HIDDEN_END
 

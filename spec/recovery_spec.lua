@@ -1,0 +1,284 @@
+-- Damaged files: what can be read is saved, and nothing is lost in silence.
+
+local core = require "moonbase.core"
+local damage = require "spec.support.damage"
+local files = require "spec.support.files"
+local moonbase = require "moonbase"
+
+describe("a damaged file", function()
+  after_each(function()
+    collectgarbage()
+    files.cleanup()
+  end)
+
+  local function folder_of(path) return path:match "^(.*)/" end
+
+  local function lost_tables(tables)
+    local lost = {}
+    for name, entry in pairs(tables) do
+      assert.is_true(entry.saved >= 0 and entry.lost >= 0, name)
+      if entry.lost > 0 then lost[#lost + 1] = name end
+    end
+    table.sort(lost)
+    return lost
+  end
+
+  local function open_told(path, options)
+    local told = {}
+    options = options or {}
+    options.on_event = function(kind, info) told[kind] = info end
+    local store, err = moonbase.open(path, options)
+    return store, told, err
+  end
+
+  it("of garbage is set aside as it was, once, and a fresh one is opened", function()
+    for _, garbage in ipairs { ("not a database. "):rep(1000), "xy", ("\0"):rep(5000),
+                               "SQLite format 3\0" .. ("\255"):rep(8000) } do
+      local path = files.database()
+      files.write(path, garbage)
+      local store, told = open_told(path)
+      assert(store.kv:set("a", "b", 1))
+      store:close()
+      assert.are.equal(garbage, files.read(told.quarantined.quarantined))
+      assert.matches("^" .. path:gsub("%p", "%%%0") .. "%.corrupt%-%d+T%d+Z$",
+        told.recovered.quarantined)
+      assert.are.same({}, lost_tables(told.recovered.tables))
+      store, told = open_told(path)
+      assert.are.equal(1, (store.kv:get("a", "b")))
+      assert.are.same({}, told)
+      store:close()
+      assert.are.equal(2, #files.names(folder_of(path)))
+    end
+  end)
+
+  it("is only refused when it is opened for reading", function()
+    local path = files.database()
+    files.write(path, ("garbage "):rep(1000))
+    local store, err = moonbase.open(path, { readonly = true })
+    assert.is_nil(store)
+    assert.are.equal("corrupt", err.code)
+    assert.are.same({ "test.db" }, files.names(folder_of(path)))
+  end)
+
+  it("of another program is left alone", function()
+    local path = files.database()
+    local other = assert(core.open(path, {}))
+    assert(other:exec "PRAGMA application_id=77; CREATE TABLE theirs (x)")
+    for _ = 1, 100 do assert(other:run("INSERT INTO theirs VALUES ($x)", ("x"):rep(1000))) end
+    other:close()
+    files.write(path, files.read(path):sub(1, 9000))
+    local before = files.read(path)
+    local store, err = moonbase.open(path)
+    assert.is_nil(store)
+    assert.is_true(err.code == "corrupt" or err.code == "invalid", tostring(err))
+    local result
+    result, err = moonbase.recover(path)
+    assert.is_nil(result)
+    assert.is_true(err.code == "corrupt" or err.code == "invalid", tostring(err))
+    assert.are.equal(before, files.read(path))
+    assert.are.same({ "test.db" }, files.names(folder_of(path)))
+  end)
+
+  it("that was cut off is opened with what is left", function()
+    local path, bytes = damage.file()
+    files.write(path, bytes:sub(1, math.floor(#bytes / 2)))
+    local store, told = open_told(path)
+    if not told.recovered then
+      store:close()
+      assert(moonbase.recover(path).quarantined)
+      store = assert(moonbase.open(path))
+    end
+    damage.check(store)
+    store:close()
+  end)
+
+  it("without its first page gives back every row", function()
+    local path, bytes = damage.file()
+    damage.page(path, bytes, 1)
+    local store, told = open_told(path)
+    assert.are.same({}, lost_tables(told.recovered.tables))
+    assert.are.equal(40, store.threads:count "thread 2")
+    assert.are.equal(21, store.threads:count "fork")
+    assert.are.equal(40, store:scope("other").kv:get("ns", "key 40"))
+    damage.check(store)
+    store:close()
+  end)
+
+  it("is repaired whichever page is gone, and what is lost is told", function()
+    local path, bytes = damage.file(24)
+    local pages, step = #bytes / damage.PAGE, 7
+    local stale = {}
+    for number = 2, pages, step do
+      damage.page(path, bytes, number)
+      local result = assert(moonbase.recover(path))
+      local store = assert(moonbase.open(path))
+      lost_tables(result.tables)
+      for name, entry in pairs(result.tables) do
+        local whole = stale[name] or entry.saved + entry.lost
+        stale[name] = math.max(whole, entry.saved + entry.lost)
+      end
+      damage.check(store)
+      store:close()
+    end
+    assert.are.equal(24 * 3 + 1, stale.messages)
+    assert.are.equal(24, stale.events)
+  end)
+
+  it("of which rows are lost in the middle of a thread keeps the messages before them", function()
+    local path = files.database()
+    local store = assert(moonbase.open(path))
+    for i = 1, 200 do
+      assert(store.threads:append("t", { { role = "user", content = i .. (" word"):rep(100) } }))
+    end
+    local root = damage.root(store, "messages")
+    store:close()
+    local bytes, hit = files.read(path), nil
+    -- A leaf of the table from the middle of the thread.
+    for number = root + 1, #bytes / damage.PAGE do
+      local page = bytes:sub((number - 1) * damage.PAGE + 1, number * damage.PAGE)
+      if page:byte(1) == 13 and page:find('"100 word', 1, true) then hit = number end
+    end
+    damage.page(path, bytes, hit)
+    local result = assert(moonbase.recover(path))
+    store = assert(moonbase.open(path))
+    local count = store.threads:count "t"
+    assert.is_true(count > 80 and count < 100, count)
+    assert.are.same({ saved = count, lost = 200 - count }, result.tables.messages)
+    assert.are.equal(count, #store.threads:messages("t", { limit = 200 }).items)
+    damage.check(store)
+    store:close()
+  end)
+
+  it("whose table of threads is gone has the threads again, by their index", function()
+    local path = damage.file()
+    local store = assert(moonbase.open(path))
+    local root = damage.root(store, "threads")
+    store:close()
+    damage.page(path, files.read(path), root)
+    local result = assert(moonbase.recover(path))
+    assert.are.same({ saved = 0, lost = 4 }, result.tables.threads)
+    assert.are.same({ saved = 121, lost = 0 }, result.tables.messages)
+    store = assert(moonbase.open(path))
+    assert.are.equal(40, store.threads:count "thread 3")
+    assert.are.equal("the fork's own", store.threads:message("fork",
+      store.threads:messages("fork", { order = "desc", limit = 1 }).items[1].id).message.content)
+    damage.check(store)
+    store:close()
+  end)
+
+  it("gives what its log has committed", function()
+    local path, copy = files.database(), files.database()
+    local store = assert(moonbase.open(path))
+    damage.fill(store, 10)
+    files.write(copy, ("\170"):rep(damage.PAGE) .. (files.read(path):sub(damage.PAGE + 1)))
+    files.write(copy .. "-wal", files.read(path .. "-wal"))
+    store:close()
+    local again, told = open_told(copy)
+    assert.are.equal(10, again.threads:count "thread 1")
+    assert.is_nil(told.recovered and next(lost_tables(told.recovered.tables)))
+    damage.check(again)
+    again:close()
+  end)
+
+  it("that is missing beside its log is made from the log", function()
+    local path, copy = files.database(), files.database()
+    local store = assert(moonbase.open(path))
+    assert(store.context.engine:exec "PRAGMA wal_autocheckpoint=0")
+    damage.fill(store, 6)
+    -- All of it lies in the log: every page was written since.
+    files.write(copy .. "-wal", files.read(path .. "-wal"))
+    store:close()
+    local again, told = open_told(copy)
+    assert.is_not_nil(told.recovered)
+    assert.is_not_nil(files.read(told.recovered.quarantined .. "-wal"))
+    assert.are.equal(6, again.threads:count "thread 1")
+    damage.check(again)
+    again:close()
+  end)
+
+  it("makes what meets the damage fail with `corrupt`, until it is repaired", function()
+    local path, bytes = damage.file()
+    local store = assert(moonbase.open(path))
+    local root = damage.root(store, "kv")
+    store:close()
+    damage.page(path, bytes, root)
+    store = assert(moonbase.open(path))
+    local value, err = store.kv:get("ns", "key 1")
+    assert.is_nil(value)
+    assert.are.equal("corrupt", err.code)
+    assert.are.equal(40, store.threads:count "thread 1")
+    local refused
+    refused, err = moonbase.recover(path)
+    assert.is_nil(refused)
+    assert.are.equal("busy", err.code)
+    store:close()
+    local result = assert(moonbase.recover(path))
+    assert.are.equal(80, result.tables.kv.saved + result.tables.kv.lost)
+    store = assert(moonbase.open(path))
+    assert(store.kv:set("ns", "key 1", "again"))
+    store:close()
+  end)
+
+  it("that is sound is left as it is", function()
+    local path = damage.file(6)
+    local before = files.read(path)
+    assert.are.same({ quarantined = false, tables = {} }, moonbase.recover(path))
+    assert.are.equal(before, files.read(path))
+    assert.are.same({ "test.db" }, files.names(folder_of(path)))
+  end)
+
+  it("is repaired by `recover` with typed errors for what cannot be", function()
+    local _, err = moonbase.recover(files.database())
+    assert.are.equal("not_found", err.code)
+    _, err = moonbase.recover(files.folder() .. "/no/such.db")
+    assert.are.equal("not_found", err.code)
+    _, err = moonbase.recover ""
+    assert.are.equal("invalid", err.code)
+    assert.is_false(pcall(moonbase.recover))
+    local path = damage.file(6)
+    local store = assert(moonbase.open(path))
+    assert(store.context.engine:exec "PRAGMA user_version=9999")
+    store:close()
+    damage.page(path, files.read(path), 20)
+    _, err = moonbase.recover(path)
+    assert.are.equal("future_schema", err.code)
+    assert.are.same({ "test.db" }, files.names(folder_of(path)))
+  end)
+
+  it("keeps its rights", function()
+    local path = files.database()
+    files.write(path, ("garbage "):rep(1000))
+    os.execute("chmod 600 '" .. path .. "'")
+    assert(moonbase.open(path)):close()
+    local pipe = io.popen("stat -c %a '" .. path .. "'")
+    assert.are.equal("600", pipe:read "*l")
+    pipe:close()
+  end)
+
+  it("whose repair was interrupted is repaired to the end by whoever comes next", function()
+    local quarantine = require "moonbase.quarantine"
+    local path, bytes = damage.file(6)
+    damage.page(path, bytes, 1)
+    local rename = core.file_rename
+    for at = 1, 4 do
+      files.write(path, bytes:gsub("^.", "\170"))
+      files.write(path .. "-shm", "stale")
+      local calls = 0
+      core.file_rename = function(...) -- luacheck: ignore
+        calls = calls + 1
+        if calls == at then error("killed", 0) end
+        return rename(...)
+      end
+      pcall(moonbase.open, path)
+      core.file_rename = rename -- luacheck: ignore
+      local unfinished = quarantine.unfinished(path)
+      local store, told = open_told(path)
+      if unfinished then assert.are.equal(unfinished.quarantined, told.recovered.quarantined) end
+      assert.are.equal(6, store.threads:count "thread 1")
+      damage.check(store)
+      store:close()
+      assert.is_nil(quarantine.unfinished(path))
+      os.execute("rm -f '" .. path .. "'*")
+    end
+  end)
+end)
