@@ -28,7 +28,7 @@ local PLAIN = {
   threads = "id resource parent active_run open_run latest_run title",
   transactions = "id label participants write_set", -- a hash there says what was written, no more
   transaction_participants = "name",
-  vector_collections = "name metric stamp", vector_items = "id text", vector_stamps = "stamp",
+  vector_collections = "name metric stamp", vector_items = "id text", vector_cards = "stamp",
   -- The exact form of `body`, which names the same blobs, and its kind and id.
   flow_documents = "exact kind id",
 }

@@ -218,7 +218,7 @@ describe("memory's embedder", function()
     end
   end)
 
-  it("keeps slots dense however records come and go", function()
+  it("keeps vectors and records together however they come and go", function()
     local memory = open(embedders.letters())
     local seed = 7
     local function below(count)

@@ -1,8 +1,9 @@
 -- What the codes propose is what the exact numbers find, also where the codes of many vectors lie
--- close together.
+-- close together, and where a search looks into some of many cells.
 
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local vector_set = require "moonbase.vector_set"
 local vectors = require "spec.support.vectors"
 
 local COUNT, DIM, QUERIES = 4000, 48, 20
@@ -64,26 +65,34 @@ describe("a search finds what an exact one finds:", function()
     files.cleanup()
   end)
 
-  local function recall_of(c, make)
+  local function recall_of(c, make, bytes)
     local total = 0
     for _ = 1, QUERIES do
-      local query = vectors.bytes(make())
+      local query = bytes(make())
       local exact = assert(c:search(query, { exact = true }))
       total = total + vectors.recall(assert(c:search(query)), exact)
     end
     return total / QUERIES
   end
 
+  local function check(maker, metrics, dim, bytes)
+    local make, items = maker(vectors.random(7)), {}
+    for i = 1, COUNT do items[i] = { id = "v" .. i, vector = bytes(make()) } end
+    for _, metric in ipairs(metrics) do
+      local c = assert(store.vectors:create(metric, { dim = dim, metric = metric }))
+      for first = 1, COUNT, 1000 do
+        local some = {}
+        for i = first, first + 999 do some[#some + 1] = items[i] end
+        assert(c:upsert_many(some))
+      end
+      local recall = recall_of(c, make, bytes)
+      assert.is_true(recall >= 0.99, metric .. ": " .. recall)
+    end
+  end
+
   for title, maker in pairs(data) do
     it("vectors " .. title, function()
-      local make, items = maker(vectors.random(7)), {}
-      for i = 1, COUNT do items[i] = { id = "v" .. i, vector = vectors.bytes(make()) } end
-      for _, metric in ipairs { "cosine", "l2", "dot" } do
-        local c = assert(store.vectors:create(metric, { dim = DIM, metric = metric }))
-        assert(c:upsert_many(items))
-        local recall = recall_of(c, make)
-        assert.is_true(recall >= 0.99, metric .. ": " .. recall)
-      end
+      check(maker, { "cosine", "l2", "dot" }, DIM, vectors.bytes)
     end)
   end
 
@@ -107,4 +116,27 @@ describe("a search finds what an exact one finds:", function()
       end
     end)
   end
+
+  describe("in cells,", function()
+    local tail = vector_set.tail
+
+    before_each(function() vector_set.tail = 1 end)
+
+    after_each(function() vector_set.tail = tail end)
+
+    -- So wide that there are more cells than a search begins with.
+    local WIDE = 1500
+    local zeros = ("\0"):rep(4 * (WIDE - DIM))
+
+    for title, maker in pairs(data) do
+      it("vectors " .. title, function()
+        check(maker, { "cosine", "l2", "dot" }, WIDE, function(values)
+          return vectors.bytes(values) .. zeros
+        end)
+        local cells = assert(store.context.engine:value
+          "SELECT count(*) FROM vector_cards WHERE centre IS NOT NULL")
+        assert.is_true(cells >= 3 * 30, cells)
+      end)
+    end
+  end)
 end)

@@ -22,7 +22,7 @@ local function ids(hits)
   return table.concat(list, " ")
 end
 
-local TABLES = { "vector_items", "vector_floats", "vector_blocks", "vector_stamps" }
+local TABLES = { "vector_items", "vector_floats", "vector_blocks", "vector_cards" }
 
 describe("vectors", function()
   local store, part, path, now

@@ -59,13 +59,14 @@ local RULES = {
         AND (v.key IS NULL OR f.key IS NULL OR length(f.vector) <> 4 * v.dim)]],
   },
   {
-    message = "the slots of the vectors of '%s' are not %s in a row",
+    message = "the embedder '%s' has another number of vectors than %s",
     sql = [[
       SELECT v.embedder AS a, v.count AS b FROM memory_vectors v LEFT JOIN memories m ON ]]
         .. OF_SET .. [[
       GROUP BY v.key
-      HAVING v.count <> count(m.key) OR count(DISTINCT m.slot) <> count(m.key)
-        OR max(m.slot) <> count(m.key) - 1 OR min(m.slot) <> 0]],
+      HAVING v.count <> count(m.key)
+        OR v.count <> (SELECT coalesce(sum(c.records), 0) FROM vector_cards c
+          WHERE c.key BETWEEN v.key << 32 AND (v.key << 32) + 4294967295)]],
   },
 }
 

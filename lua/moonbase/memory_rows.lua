@@ -46,11 +46,10 @@ local LAST_SERIAL = 4294967295
 ---@field created_at integer
 ---@field updated_at integer
 ---@field vector_set? integer  nil: searches do not find it
----@field slot? integer
 
 local COLUMNS = [[
   m.key & 4294967295 AS serial, m.id, m.namespace, m.type, m.source, m.at, m.importance,
-    m.ttl, m.expires_at, m.created_at, m.updated_at, m.vector_set, m.slot,
+    m.ttl, m.expires_at, m.created_at, m.updated_at, m.vector_set,
     m.vector_given AS "vector_given(boolean)", m.version, m.piece, m.position, m.owner, m.author,
     m.tags AS "tags(json)", m.entities AS "entities(json)", m.mentions AS "mentions(json)",
     m.metadata AS "metadata(json)", m.text,
@@ -78,10 +77,10 @@ local NEIGHBOURS = SELECT .. [[
 -- The unique index of ids lets it take the place of the text before it, under another number too.
 local PUT = [[
   INSERT OR REPLACE INTO memories (key, id, namespace, type, source, at, importance, ttl,
-    expires_at, created_at, updated_at, vector_set, slot, vector_given, version, piece, position,
+    expires_at, created_at, updated_at, vector_set, vector_given, version, piece, position,
     owner, author, tags, entities, mentions, metadata, text)
   VALUES (($scope << 32) + $serial, $id, $namespace, $type, $source, $at, $importance, $ttl,
-    $expires_at, $created_at, $updated_at, $vector_set, $slot, $vector_given, $version, $piece,
+    $expires_at, $created_at, $updated_at, $vector_set, $vector_given, $version, $piece,
     $position, $owner, $author, $tags(json), $entities(json), $mentions(json), $metadata(json),
     $text)]]
 
@@ -95,19 +94,19 @@ local SHRINK = "UPDATE memory_spaces SET count = count - 1 WHERE scope = $scope"
 local DELETE = "DELETE FROM memories WHERE key = ($scope << 32) + $serial"
 
 local SHELVE = [[
-  UPDATE memories SET vector_set = NULL, slot = NULL, vector_given = 0
+  UPDATE memories SET vector_set = NULL, vector_given = 0
   WHERE key = ($scope << 32) + $serial]]
 
 local TEXT = [[
-  SELECT key & 4294967295 AS serial, text, author, vector_set, slot FROM memories
+  SELECT key & 4294967295 AS serial, text, author, vector_set FROM memories
   WHERE key = ($scope << 32) + $serial]]
 
 local PLACE = [[
-  SELECT key & 4294967295 AS serial, vector_set, slot FROM memories
+  SELECT key & 4294967295 AS serial, vector_set FROM memories
   WHERE key = ($scope << 32) + $serial AND vector_set = $vector_set]]
 
 local MOVE = [[
-  UPDATE memories SET vector_set = $vector_set, slot = $slot, vector_given = 0
+  UPDATE memories SET vector_set = $vector_set, vector_given = 0
   WHERE key = ($scope << 32) + $serial]]
 
 local KEEP_TEXT = [[
@@ -168,11 +167,11 @@ function memory_rows.by_serials(ctx, scope, serials)
   return rows
 end
 
---- The texts of numbers, with the places of their vectors; of those that are there.
+--- The texts of numbers, with the sets of their vectors; of those that are there.
 ---@param ctx moonbase.Context
 ---@param scope integer
 ---@param serials integer[]
----@return table[]|nil rows  of serial, text, author, vector_set, slot
+---@return table[]|nil rows  of serial, text, author, vector_set
 ---@return moonbase.Error|nil err
 function memory_rows.texts(ctx, scope, serials)
   local rows = {}
@@ -272,7 +271,7 @@ end
 local function row_of(draft, old, now)
   local row = { created_at = now, updated_at = now, vector_given = draft.vector_given or false }
   for name, value in pairs(draft) do row[name] = value end
-  row.vector_set, row.slot = nil, nil
+  row.vector_set = nil
   if old and not expiry.reached(old.expires_at, now) then row.created_at = old.created_at end
   return row
 end
@@ -280,7 +279,7 @@ end
 local function insert(ctx, scope, row)
   return ctx.engine:run(PUT, scope, row.serial, row.id, row.namespace, row.type, row.source, row.at,
     row.importance, row.ttl, row.expires_at, row.created_at, row.updated_at, row.vector_set,
-    row.slot, row.vector_given, row.version, row.piece, row.position, row.owner, row.author,
+    row.vector_given, row.version, row.piece, row.position, row.owner, row.author,
     row.tags, row.entities, row.mentions, row.metadata, row.text)
 end
 
@@ -290,10 +289,9 @@ local function place_vector(vectors, row, draft, old)
   if draft.shelved then return vectors:remove(old) end
   if draft.vector then
     row.vector_set, err = vectors:add(row.serial, draft.vector, old)
-    row.slot = err
     return row.vector_set, err
   end
-  row.vector_set, row.slot, row.vector = old.vector_set, old.slot, old.vector
+  row.vector_set, row.vector = old.vector_set, old.vector
   return true
 end
 
@@ -338,9 +336,10 @@ end
 local function replace_vector(ctx, scope, batch, row, vector)
   local old, err = ctx.engine:row(PLACE, scope, row.serial, row.vector_set)
   if not old then return err == nil and 0 or nil, err end
-  local set, slot = batch:add(row.serial, vector, old)
-  if not set then return nil, slot end
-  return ctx.engine:run(MOVE, set, slot, scope, row.serial)
+  local set
+  set, err = batch:add(row.serial, vector, old)
+  if not set then return nil, err end
+  return ctx.engine:run(MOVE, set, scope, row.serial)
 end
 
 --- Gives texts other vectors. Those that are gone or have other ones by now do not count.
@@ -367,7 +366,7 @@ local function remove_from_searches(ctx, scope, row)
   if not row.vector_set then return true end
   local ok, err = memory_words.remove(ctx, scope, row)
   if not ok then return nil, err end
-  return memory_vectors.remove(ctx, scope, row)
+  return memory_vectors.remove(ctx, row)
 end
 
 --- Keeps a text, but where no search finds it: a newer version of its source answers.
@@ -381,7 +380,7 @@ function memory_rows.shelve(ctx, scope, row)
   if ok then ok, err = memory_labels.remove_mentions(ctx.engine, scope, row) end
   if ok then ok, err = ctx.engine:run(SHELVE, scope, row.serial) end
   if not ok then return nil, err end
-  row.vector_set, row.slot = nil, nil
+  row.vector_set = nil
   return true
 end
 

@@ -27,8 +27,6 @@ local MAKE = [[
 
 local NOTE = "UPDATE memory_vectors SET count = $count, stamp = $stamp WHERE key = $key"
 
-local MOVE = "UPDATE memories SET slot = $slot WHERE key = ($scope << 32) + $serial"
-
 -- Some of the texts whose vectors are in a set.
 local SERIALS = [[
   SELECT key & 4294967295 FROM vector_floats
@@ -94,24 +92,18 @@ end
 
 --- Takes the vector of a text out of the set that it is in.
 ---@param ctx moonbase.Context
----@param scope integer
----@param row table  serial, vector_set, slot
+---@param row table  serial, vector_set
 ---@return true|nil
 ---@return moonbase.Error|nil err  `corrupt`
-function memory_vectors.remove(ctx, scope, row)
+function memory_vectors.remove(ctx, row)
   local set, err = ctx.engine:row(BY_KEY, row.vector_set)
   if err then return nil, err end
   if not set then return errors.fail("corrupt", "the vector of a memory is in no set") end
-  local moved, count
-  moved, err = vector_set.remove(ctx.engine, set, row.serial, row.slot)
-  if moved == nil then return nil, err end
-  if moved then
-    count, err = ctx.engine:run(MOVE, row.slot, scope, moved)
-    if not count then return nil, err end
-    if count == 0 then return errors.fail("corrupt", "a vector belongs to no memory") end
-  end
-  count, err = note(ctx, set)
-  return count and true, err
+  local ok
+  ok, err = vector_set.remove(ctx.engine, set, { row.serial })
+  if ok then ok, err = note(ctx, set) end
+  if not ok then return nil, err end
+  return true
 end
 
 --- Vectors that are about to be written, all to the set of the handle's embedder.
@@ -119,7 +111,8 @@ end
 ---@field ctx moonbase.Context
 ---@field scope integer
 ---@field set? moonbase.MemoryVectors  once there is a vector
----@field changes table<integer, table>
+---@field vectors table<integer, string>  by serial
+---@field gone integer[]                  serials whose vectors go
 local Batch = {}
 Batch.__index = Batch
 
@@ -127,63 +120,63 @@ Batch.__index = Batch
 ---@param scope integer
 ---@return moonbase.MemoryVectorBatch
 function memory_vectors.batch(ctx, scope)
-  return setmetatable({ ctx = ctx, scope = scope, changes = {} }, Batch)
+  return setmetatable({ ctx = ctx, scope = scope, vectors = {}, gone = {} }, Batch)
 end
 
--- The slot of the text that goes, where that is in the same set; else a new one.
-local function slot_for(self, old)
-  local set = self.set
-  if old and old.vector_set == set.key then return old.slot end
-  if old and old.vector_set then
-    local ok, err = memory_vectors.remove(self.ctx, self.scope, old)
-    if not ok then return nil, err end
+-- The vector of a text that another one replaces goes, unless it is written over.
+local function replace(self, serial, old)
+  if not old or not old.vector_set then return true end
+  if old.vector_set ~= self.set.key then return memory_vectors.remove(self.ctx, old) end
+  if old.serial == serial then return true end
+  if self.vectors[old.serial] then
+    self.vectors[old.serial] = nil -- it came with this batch
+  else
+    self.gone[#self.gone + 1] = old.serial
   end
-  set.count = set.count + 1
-  return set.count - 1
+  return true
 end
 
---- Adds a vector; gives the set and the slot that it will be in.
+--- Adds a vector; gives the set that it will be in.
 ---@param serial integer
 ---@param vector string  little-endian float32
----@param old? table     the text whose place it takes: serial, vector_set, slot
+---@param old? table     the text whose place it takes: serial, vector_set
 ---@return integer|nil set
----@return integer|moonbase.Error slot
+---@return moonbase.Error|nil err  `corrupt`
 function Batch:add(serial, vector, old)
-  local err, slot
+  local err
   if not self.set then self.set, err = need(self.ctx, self.scope) end
   if not self.set then return nil, err end
-  slot, err = slot_for(self, old)
-  if not slot then return nil, err end
-  if old and old.vector_set == self.set.key and old.serial ~= serial then
-    local ok, failure = vector_set.forget(self.ctx.engine, self.set, old.serial)
-    if not ok then return nil, failure end
-  end
-  self.changes[slot] = { serial, vector }
-  return self.set.key, slot
+  local ok
+  ok, err = replace(self, serial, old)
+  if not ok then return nil, err end
+  self.vectors[serial] = vector
+  return self.set.key
 end
 
 --- Writes what was added.
 ---@return true|nil
----@return moonbase.Error|nil err  `full`
+---@return moonbase.Error|nil err  `full`, `corrupt`
 function Batch:write()
-  if next(self.changes) == nil then return true end
-  local set, changes = self.set, self.changes
-  self.set, self.changes, set.stamp = nil, {}, vector_set.stamp()
-  local ok, err = vector_set.put(self.ctx.engine, set, changes)
+  local set, vectors, gone = self.set, self.vectors, self.gone
+  if not set then return true end
+  self.set, self.vectors, self.gone = nil, {}, {}
+  local ok, err = true, nil
+  if #gone > 0 then ok, err = vector_set.remove(self.ctx.engine, set, gone) end
+  if ok then ok, err = vector_set.put(self.ctx.engine, set, vectors) end
   if ok then ok, err = note(self.ctx, set) end
   if not ok then return nil, err end
   return true
 end
 
 --- Removes the vector that a text has.
----@param old? table  serial, vector_set, slot
+---@param old? table  serial, vector_set
 ---@return true|nil
 ---@return moonbase.Error|nil err  `corrupt`
 function Batch:remove(old)
   if not old or not old.vector_set then return true end
-  local ok, err = self:write() -- another vector takes its slot
+  local ok, err = self:write() -- the set is read again
   if not ok then return nil, err end
-  return memory_vectors.remove(self.ctx, self.scope, old)
+  return memory_vectors.remove(self.ctx, old)
 end
 
 return memory_vectors

@@ -1,4 +1,4 @@
---- Whether collections of vectors agree with themselves: counts, slots, the numbers as given and
+--- Whether collections of vectors agree with themselves: counts, the numbers as given and
 --- the codes that searches look at first.
 
 local core = require "moonbase.core"
@@ -15,13 +15,11 @@ local RULES = {
         WHERE i.key BETWEEN c.key << 32 AND (c.key << 32) + 4294967295)]],
   },
   {
-    message = "the slots of collection '%s' are not 0 to %s",
+    message = "collection '%s' has the codes of other vectors than its %s",
     sql = [[
-      SELECT c.name AS a, c.count - 1 AS b FROM vector_collections c
-      JOIN vector_items i ON i.key BETWEEN c.key << 32 AND (c.key << 32) + 4294967295
-      GROUP BY c.key
-      HAVING count(DISTINCT i.slot) <> count(*) OR min(i.slot) <> 0
-        OR max(i.slot) <> count(*) - 1]],
+      SELECT c.name AS a, c.count AS b FROM vector_collections c
+      WHERE c.count <> (SELECT coalesce(sum(v.records), 0) FROM vector_cards v
+        WHERE v.key BETWEEN c.key << 32 AND (c.key << 32) + 4294967295)]],
   },
   {
     message = "vector '%s' has a number that collection %s never gave out",
@@ -53,71 +51,75 @@ local RULES = {
 local SETS = {
   {
     sets = "SELECT key, name, dim, metric FROM vector_collections ORDER BY key",
-    vectors = [[
-      SELECT f.key & 4294967295 AS serial, i.slot, i.id, f.vector
-      FROM vector_floats f CROSS JOIN vector_items i ON i.key = f.key
-      WHERE f.key > ($set << 32) + $after AND f.key <= ($set << 32) + 4294967295
-      ORDER BY f.key LIMIT $limit]],
+    id = "SELECT id FROM vector_items WHERE key = ($set << 32) + $serial",
   },
   {
     sets = "SELECT key, embedder AS name, dim, 'cosine' AS metric FROM memory_vectors ORDER BY key",
-    vectors = [[
-      SELECT f.key & 4294967295 AS serial, m.slot, m.id, f.vector
-      FROM vector_floats f CROSS JOIN memory_vectors v ON v.key = f.key >> 32
-      CROSS JOIN memories m ON m.key = (v.scope << 32) + (f.key & 4294967295)
-      WHERE f.key > ($set << 32) + $after AND f.key <= ($set << 32) + 4294967295
-      ORDER BY f.key LIMIT $limit]],
+    id = [[
+      SELECT m.id FROM memory_vectors v
+      JOIN memories m ON m.key = (v.scope << 32) + $serial WHERE v.key = $set]],
   },
 }
 
-local PAGE = 500
+local BLOCK = [[
+  SELECT v.key & 4294967295 AS number, v.records, b.data FROM vector_cards v
+  LEFT JOIN vector_blocks b ON b.key = v.key
+  WHERE v.key BETWEEN ($set << 32) + $from AND ($set << 32) + 4294967295
+  ORDER BY v.key LIMIT 1]]
 
-local BLOCK = "SELECT data FROM vector_blocks WHERE key = ($set << 32) + $block"
+local NUMBERS = "SELECT vector FROM vector_floats WHERE key = ($set << 32) + $serial"
 
--- What is stored for a slot. Neighbours lie in one block, which is kept until another is needed.
-local function stored_record(engine, set, slot)
-  local block = math.floor(slot / set.records)
-  if set.block ~= block then
-    local data, err = engine:value(BLOCK, set.key, block)
-    if err then return nil, err end
-    set.block, set.data = block, data or ""
-  end
-  local at = (slot - block * set.records) * set.size
-  return set.data:sub(at + 1, at + set.size)
+local function serial_of(record)
+  local a, b, c, d = record:byte(1, 4)
+  return a + 256 * (b + 256 * (c + 256 * d))
 end
 
 -- The codes of a vector are made of its numbers, so they must be what these make.
-local function check_codes(engine, set, row, report)
-  if row.slot == nil or #row.vector ~= 4 * set.dim then return true end -- told already
-  local found, err = stored_record(engine, set, row.slot)
-  if not found then return nil, err end
-  if found ~= core.vector_record(row.vector, set.metric, row.serial) then
-    report("the codes of vector '" .. row.id .. "' of '" .. set.name .. "' are not its own")
+local function check_codes(engine, set, record, report)
+  local serial = serial_of(record)
+  local numbers, err = engine:value(NUMBERS, set.key, serial)
+  if err then return nil, err end
+  if numbers and record == core.vector_record(numbers, set.metric, serial) then return true end
+  local id
+  id, err = engine:value(set.id, set.key, serial)
+  if err then return nil, err end
+  report(("the codes of vector '%s' of '%s' are not its own"):format(id or serial, set.name))
+  return true
+end
+
+local function check_block(engine, set, block, report)
+  local data = block.data or ""
+  if #data < block.records * set.size then
+    report(("block %d of '%s' has lost codes"):format(block.number, set.name))
+    return true
+  end
+  for at = 1, block.records * set.size, set.size do
+    local ok, err = check_codes(engine, set, data:sub(at, at + set.size - 1), report)
+    if not ok then return nil, err end
   end
   return true
 end
 
-local function check_set(engine, set, vectors, report)
-  local after = -1
-  set.records, set.size = core.vector_block(set.dim), #core.vector_record(
-    ("\0"):rep(4 * set.dim), set.metric, 0)
-  repeat
-    local rows, err = engine:rows(vectors, set.key, after, PAGE)
-    if not rows then return nil, err end
-    for _, row in ipairs(rows) do
-      local ok, failure = check_codes(engine, set, row, report)
-      if not ok then return nil, failure end
-      after = row.serial
-    end
-  until #rows < PAGE
-  return true
+local function check_set(engine, set, report)
+  local from = 0
+  set.size = #core.vector_record(("\0"):rep(4 * set.dim), set.metric, 0)
+  while true do
+    local block, err = engine:row(BLOCK, set.key, from)
+    if err then return nil, err end
+    if not block then return true end
+    local ok
+    ok, err = check_block(engine, set, block, report)
+    if not ok then return nil, err end
+    from = block.number + 1
+  end
 end
 
 local function check_sets(engine, kind, report)
   local sets, err = engine:rows(kind.sets)
   if not sets then return nil, err end
   for _, set in ipairs(sets) do
-    local ok, failure = check_set(engine, set, kind.vectors, report)
+    set.id = kind.id
+    local ok, failure = check_set(engine, set, report)
     if not ok then return nil, failure end
   end
   return true

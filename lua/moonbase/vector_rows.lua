@@ -30,20 +30,18 @@ local DROP = {
 }
 
 local PUT_ITEM = [[
-  INSERT INTO vector_items (key, slot, id, metadata, text)
-  VALUES (($key << 32) + $serial, $slot, $id, $metadata(json), $text)
+  INSERT INTO vector_items (key, id, metadata, text)
+  VALUES (($key << 32) + $serial, $id, $metadata(json), $text)
   ON CONFLICT (key >> 32, id) DO UPDATE SET metadata = excluded.metadata, text = excluded.text
-  RETURNING key & 4294967295 AS serial, slot]]
+  RETURNING key & 4294967295 AS serial]]
 
 local CHANGED = [[
   UPDATE vector_collections SET count = $count, serial = $serial, stamp = $stamp,
     updated_at = $now WHERE key = $key]]
 
-local PLACE = [[
-  SELECT key & 4294967295 AS serial, slot FROM vector_items WHERE key >> 32 = $key AND id = $id]]
-
-local DELETE_ITEM = "DELETE FROM vector_items WHERE key = ($key << 32) + $serial"
-local MOVE = "UPDATE vector_items SET slot = $slot WHERE key = ($key << 32) + $serial"
+local DELETE_ITEM = [[
+  DELETE FROM vector_items WHERE key >> 32 = $key AND id = $id
+  RETURNING key & 4294967295 AS serial]]
 
 local GET = [[
   SELECT c.dim, c.metric, i.id, i.metadata AS "metadata(json)", i.text, f.vector
@@ -129,15 +127,19 @@ local function note_change(ctx, set)
   return ctx.engine:run(CHANGED, set.count, set.serial, set.stamp, ctx:now(), set.key)
 end
 
--- Writes the row of one vector and notes where it belongs: of two of one slot the last counts.
-local function put_item(ctx, set, item, changes)
-  local engine = ctx.engine
-  local row, err = engine:row(PUT_ITEM, set.key, set.serial, set.count, item.id, item.metadata,
-    item.text)
-  if not row then return nil, err end
-  if row.slot == set.count then set.count, set.serial = set.count + 1, set.serial + 1 end
-  changes[row.slot] = { row.serial, item.vector }
-  return true
+-- Writes the rows of the items. Gives the vectors by serial: of two of one id the last counts. And
+-- how many there are.
+local function put_items(ctx, set, items)
+  local vectors, count = {}, 0
+  for _, item in ipairs(items) do
+    local serial, err = ctx.engine:value(PUT_ITEM, set.key, set.serial, item.id, item.metadata,
+      item.text)
+    if not serial then return nil, err end
+    if serial == set.serial then set.serial = set.serial + 1 end
+    if not vectors[serial] then count = count + 1 end
+    vectors[serial] = item.vector
+  end
+  return vectors, count
 end
 
 --- Writes vectors.
@@ -152,32 +154,13 @@ function vector_rows.put(ctx, shape, items)
   if set.serial + #items > 4294967295 then
     return errors.fail("full", "the collection has given out all its numbers")
   end
-  local changes = {}
-  set.stamp = vector_set.stamp()
-  for _, item in ipairs(items) do
-    local ok, failure = put_item(ctx, set, item, changes)
-    if not ok then return nil, failure end
-  end
-  local count
-  count, err = vector_set.put(ctx.engine, set, changes)
-  if not count then return nil, err end
-  local noted
-  noted, err = note_change(ctx, set)
-  if not noted then return nil, err end
+  local vectors, count = put_items(ctx, set, items)
+  if not vectors then return nil, count end
+  local ok
+  ok, err = vector_set.put(ctx.engine, set, vectors)
+  if ok then ok, err = note_change(ctx, set) end
+  if not ok then return nil, err end
   return count
-end
-
--- The codes of the last vector take the place that is free then.
-local function remove_vector(ctx, set, place)
-  local moved, err = vector_set.remove(ctx.engine, set, place.serial, place.slot)
-  if moved == nil then return nil, err end
-  if not moved then return true end
-  local count
-  count, err = ctx.engine:run(MOVE, place.slot, set.key, moved)
-  if count == 0 then
-    return errors.fail("corrupt", ("vector %d of '%s' has no id"):format(moved, set.name))
-  end
-  return count, err
 end
 
 --- Removes a vector.
@@ -189,13 +172,12 @@ end
 function vector_rows.delete(ctx, shape, id)
   local set, err = vector_rows.require(ctx, shape)
   if not set then return nil, err end
-  local place
-  place, err = ctx.engine:row(PLACE, set.key, id)
+  local serial
+  serial, err = ctx.engine:value(DELETE_ITEM, set.key, id)
   if err then return nil, err end
-  if not place then return false end
+  if not serial then return false end
   local ok
-  ok, err = ctx.engine:run(DELETE_ITEM, set.key, place.serial)
-  if ok then ok, err = remove_vector(ctx, set, place) end
+  ok, err = vector_set.remove(ctx.engine, set, { serial })
   if ok then ok, err = note_change(ctx, set) end
   if not ok then return nil, err end
   return true

@@ -1,11 +1,14 @@
 --- Sets of vectors: the exact numbers and their codes, which collections and memory keep in the
--- same tables. A vector is known by its serial, which its set gives out once; its codes have a
--- slot, 0 to count - 1 without gaps. Whose vector it is and which slot it has is written down by
--- the owner of the set. Functions that change something run inside a write.
+-- same tables. A vector is known by its serial, which its set gives out once; whose vector it is, is
+-- written down by the owner of the set. Functions that change something run inside a write.
 
 local core = require "moonbase.core"
 
-local vector_set = {}
+local vector_set = {
+  -- Blocks of 128 KB that every search looks at, in a millisecond or two; what more there is lies in
+  -- cells, of which a search looks into few.
+  tail = 128,
+}
 
 --- A set as the present transaction or snapshot has it.
 ---@class moonbase.VectorSet
@@ -16,18 +19,21 @@ local vector_set = {}
 ---@field stamp string    of the last change
 ---@field partial? boolean  searches may look among serials that have no vector in it
 
-local PUT = [[
-  INSERT INTO vector_floats (key, vector) VALUES (($key << 32) + $serial, $vector(blob))
-  ON CONFLICT (key) DO UPDATE SET vector = excluded.vector]]
-
-local DELETE = "DELETE FROM vector_floats WHERE key = ($key << 32) + $serial"
-
 -- A set keeps its key's rows of all tables apart from the others' by their range.
-local DROP = {
-  "DELETE FROM vector_floats WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
+local DROP_CODES = {
   "DELETE FROM vector_blocks WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
-  "DELETE FROM vector_stamps WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
+  "DELETE FROM vector_cards WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295",
 }
+
+local DROP_NUMBERS =
+  "DELETE FROM vector_floats WHERE key BETWEEN ($key << 32) AND ($key << 32) + 4294967295"
+
+local PAGE = 500
+
+local TAKE = [[
+  DELETE FROM vector_floats WHERE key IN (SELECT key FROM vector_floats
+    WHERE key BETWEEN ($key << 32) + $from AND ($key << 32) + 4294967295 ORDER BY key LIMIT $limit)
+  RETURNING key & 4294967295 AS serial, vector]]
 
 local BYTES = [[
   SELECT coalesce(sum(length(data)), 0) FROM vector_blocks
@@ -40,57 +46,85 @@ function vector_set.stamp()
   return core.uuid7()
 end
 
-local function put_floats(engine, set, changes)
-  local slots = {}
-  for slot, change in pairs(changes) do
-    slots[#slots + 1] = slot
-    local ok, err = engine:run(PUT, set.key, change[1], change[2])
+-- The set becomes what it is after a change.
+local function changed(set, stamp, added, err)
+  if not added then return nil, err end
+  set.stamp, set.count = stamp, set.count + added
+  return true
+end
+
+local function in_order(by_serial)
+  local serials, vectors = {}, {}
+  for serial in pairs(by_serial) do serials[#serials + 1] = serial end
+  table.sort(serials)
+  for i, serial in ipairs(serials) do vectors[i] = by_serial[serial] end
+  return serials, vectors
+end
+
+--- Writes vectors, in the place of those that have the same serial. The set has a new stamp and
+--- count then, which its owner writes down.
+---@param engine moonbase.Engine
+---@param set moonbase.VectorSet
+---@param by_serial table<integer, string>  little-endian float32
+---@return true|nil
+---@return moonbase.Error|nil err  `full`, `corrupt`
+function vector_set.put(engine, set, by_serial)
+  local serials, vectors = in_order(by_serial)
+  local stamp = vector_set.stamp()
+  return changed(set, stamp, engine:vectors_put(set, stamp, vector_set.tail, serials, vectors))
+end
+
+--- Removes vectors that there are. The set has a new stamp and count then, which its owner writes
+--- down.
+---@param engine moonbase.Engine
+---@param set moonbase.VectorSet
+---@param serials integer[]
+---@return true|nil
+---@return moonbase.Error|nil err  `corrupt`
+function vector_set.remove(engine, set, serials)
+  local stamp = vector_set.stamp()
+  return changed(set, stamp, engine:vectors_remove(set, stamp, vector_set.tail, serials))
+end
+
+local function drop_codes(engine, key)
+  for _, sql in ipairs(DROP_CODES) do
+    local ok, err = engine:run(sql, key)
     if not ok then return nil, err end
   end
-  return slots
+  return true
 end
 
---- Writes vectors, under a stamp that the set has got for it.
+-- Takes some of a set's numbers out, from a serial on: they are put in again.
+local function take(engine, key, from)
+  local rows, err = engine:rows(TAKE, key, from, PAGE)
+  if not rows then return nil, err end
+  local by_serial = {}
+  for _, row in ipairs(rows) do
+    by_serial[row.serial] = row.vector
+    from = math.max(from, row.serial + 1)
+  end
+  return by_serial, #rows, from
+end
+
+--- Makes the codes of a set anew from its numbers, which are all of its length. The set has a new
+--- stamp and count then, which its owner writes down.
 ---@param engine moonbase.Engine
 ---@param set moonbase.VectorSet
----@param changes table<integer, table>  by slot: the serial, and the vector in float32
----@return integer|nil count  of slots
+---@return true|nil
 ---@return moonbase.Error|nil err  `full`
-function vector_set.put(engine, set, changes)
-  local slots, err = put_floats(engine, set, changes)
-  if not slots then return nil, err end
-  table.sort(slots) -- neighbours lie in the same block
-  local serials, vectors = {}, {}
-  for i, slot in ipairs(slots) do serials[i], vectors[i] = changes[slot][1], changes[slot][2] end
-  local ok
-  ok, err = engine:vectors_put(set, slots, serials, vectors)
+function vector_set.encode(engine, set)
+  local ok, err = drop_codes(engine, set.key)
   if not ok then return nil, err end
-  return #slots
-end
-
---- Removes the numbers of a vector whose slot another one takes.
----@param engine moonbase.Engine
----@param set moonbase.VectorSet
----@param serial integer
----@return integer|nil
----@return moonbase.Error|nil err
-function vector_set.forget(engine, set, serial)
-  return engine:run(DELETE, set.key, serial)
-end
-
---- Removes a vector. The codes of the last one take its place; the set has a new stamp and count
---- then, which its owner writes down.
----@param engine moonbase.Engine
----@param set moonbase.VectorSet
----@param serial integer
----@param slot integer
----@return integer|false|nil moved  the serial of the vector that has the slot now, if any
----@return moonbase.Error|nil err
-function vector_set.remove(engine, set, serial, slot)
-  local ok, err = vector_set.forget(engine, set, serial)
-  if not ok then return nil, err end
-  set.stamp, set.count = vector_set.stamp(), set.count - 1
-  return engine:vectors_remove(set, slot, set.count)
+  set.stamp, set.count = vector_set.stamp(), 0
+  local from = 0
+  repeat
+    local by_serial, count
+    by_serial, count, from = take(engine, set.key, from)
+    if not by_serial then return nil, count end
+    ok, err = vector_set.put(engine, set, by_serial)
+    if not ok then return nil, err end
+  until count < PAGE
+  return true
 end
 
 --- Removes all vectors of a set.
@@ -99,11 +133,10 @@ end
 ---@return true|nil
 ---@return moonbase.Error|nil err
 function vector_set.drop(engine, key)
-  for _, sql in ipairs(DROP) do
-    local ok, err = engine:run(sql, key)
-    if not ok then return nil, err end
-  end
-  return true
+  local ok, err = drop_codes(engine, key)
+  if not ok then return nil, err end
+  ok, err = engine:run(DROP_NUMBERS, key)
+  return ok and true, err
 end
 
 --- How many bytes the vectors take.

@@ -22,7 +22,7 @@ end
 
 local ROWS = [[
   SELECT key >> 32 AS scope, key & 4294967295 AS serial, id, namespace, type, source, at, author,
-    vector_set, slot, tags AS "tags(json)", mentions AS "mentions(json)", text FROM memories]]
+    vector_set, tags AS "tags(json)", mentions AS "mentions(json)", text FROM memories]]
 
 local function check_words(store, row)
   local engine, words = store.context.engine, text_index.words(memory_record.searchable(row))
@@ -57,9 +57,11 @@ function memory.check(store)
   compare(store, "vectors", vectors, [[
     SELECT (key >> 32) || '|' || (key & 4294967295) FROM vector_floats
     WHERE key >> 32 > 1073741824]])
-  compare(store, "slots", {}, [[
-    SELECT s.key FROM memory_vectors s WHERE s.count <> (SELECT count(DISTINCT m.slot)
-      FROM memories m WHERE m.vector_set = s.key AND m.slot BETWEEN 0 AND s.count - 1)]])
+  compare(store, "counts of vectors", {}, [[
+    SELECT s.key FROM memory_vectors s
+    WHERE s.count <> (SELECT count(*) FROM memories m WHERE m.vector_set = s.key)
+      OR s.count <> (SELECT coalesce(sum(c.records), 0) FROM vector_cards c
+        WHERE c.key >> 32 = s.key)]])
   local counts = {}
   for scope, count in pairs(scopes) do counts[#counts + 1] = ("%d|%d"):format(scope, count) end
   compare(store, "counts", counts, "SELECT scope || '|' || count FROM memory_spaces WHERE count > 0")

@@ -8,6 +8,7 @@
 #include "binding/errors.h"
 #include "storage/sqlite_error.h"
 #include "storage/vector_search.h"
+#include "storage/vector_write.h"
 
 static const char *const metric_names[] = { "cosine", "l2", "dot", NULL };
 
@@ -93,7 +94,7 @@ static int core_vector_numbers(lua_State *L)
     return 1;
 }
 
-// core.vector_record(bytes, metric, serial): what is stored for a vector in its block.
+// core.vector_record(bytes, metric, serial): its codes, as they are stored in a block.
 static int core_vector_record(lua_State *L)
 {
     size_t length;
@@ -110,28 +111,27 @@ static int core_vector_record(lua_State *L)
     return 1;
 }
 
-// core.vector_block(dim): how many of these a block holds.
-static int core_vector_block(lua_State *L)
-{
-    lua_pushinteger(L, (lua_Integer)mb_block_records(check_dim(L, 1)));
-    return 1;
-}
-
 const luaL_Reg mbL_vector_functions[] = {
     { "vector_record", core_vector_record },
-    { "vector_block", core_vector_block },
     { "vector", core_vector },
     { "vector_numbers", core_vector_numbers },
     { NULL, NULL },
 };
 
-// Arguments 2 to 5: key, dim, metric, stamp.
+static const char *check_stamp(lua_State *L, int arg, size_t *length)
+{
+    const char *stamp = luaL_checklstring(L, arg, length);
+    luaL_argcheck(L, *length > 0 && *length <= MB_STAMP_SIZE, arg, "wrong length");
+    return stamp;
+}
+
+// Arguments 2 to 6: key, dim, metric, stamp, count.
 static mb_vector_set check_set(lua_State *L)
 {
     mb_vector_set set = { .key = (int64_t)luaL_checknumber(L, 2), .dim = check_dim(L, 3) };
     set.metric = (mb_metric)luaL_checkoption(L, 4, NULL, metric_names);
-    set.stamp = luaL_checklstring(L, 5, &set.stamp_length);
-    luaL_argcheck(L, set.stamp_length <= MB_STAMP_SIZE, 5, "too long");
+    set.stamp = check_stamp(L, 5, &set.stamp_length);
+    set.count = (size_t)luaL_checknumber(L, 6);
     return set;
 }
 
@@ -154,91 +154,78 @@ static lua_Number item_number(lua_State *L, int table, size_t i)
     return number;
 }
 
-// Reads the i-th vector of the table at `table` into `values`.
-static bool item_vector(lua_State *L, int table, size_t i, float *values, size_t dim)
+// The i-th vector of the table at `table`, which keeps it; NULL when it is not one.
+static const uint8_t *item_vector(lua_State *L, int table, size_t i, size_t dim)
 {
     lua_rawgeti(L, table, (int)i);
     bool good = lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) == 4 * dim;
     const uint8_t *bytes = good ? (const uint8_t *)lua_tolstring(L, -1, NULL) : NULL;
-    for (size_t j = 0; good && j < dim; j++)
-        values[j] = mb_read_f32(bytes + 4 * j);
     lua_pop(L, 1);
-    return good;
+    return bytes;
 }
 
-static bool put_all(lua_State *L, mb_block_writer *w, float *values, uint8_t *record)
+// Does something to every item of the table of serials at 9.
+typedef bool change_item(lua_State *L, mb_vector_writer *w, size_t i, lua_Integer *added);
+
+static bool put_item(lua_State *L, mb_vector_writer *w, size_t i, lua_Integer *added)
 {
-    const mb_vector_set *set = w->set;
-    for (size_t i = 1, count = lua_rawlen(L, 6); i <= count; i++) {
-        size_t slot = (size_t)item_number(L, 6, i);
-        if (!item_vector(L, 8, i, values, set->dim))
-            return mb_reader_fail(w->reader, MB_INTERNAL, "no vector of %zu numbers", set->dim);
-        mb_vector_encode(values, set->dim, set->metric, (uint32_t)item_number(L, 7, i), record);
-        if (!mb_blocks_write(w, slot, record))
-            return false;
-    }
+    bool is_new;
+    const uint8_t *bytes = item_vector(L, 10, i, w->set->dim);
+    if (bytes == NULL)
+        return mb_reader_fail(w->reader, MB_INTERNAL, "no vector of %zu numbers", w->set->dim);
+    if (!mb_vector_put(w, (uint32_t)item_number(L, 9, i), bytes, &is_new))
+        return false;
+    *added += is_new;
     return true;
 }
 
-// connection:vectors_put(key, dim, metric, stamp, slots, serials, vectors): writes their codes.
+static bool remove_item(lua_State *L, mb_vector_writer *w, size_t i, lua_Integer *added)
+{
+    --*added;
+    return mb_vector_remove(w, (uint32_t)item_number(L, 9, i));
+}
+
+// Arguments 2 to 9: the set as it was, the stamp of the change, the length of the tail, serials.
+// Gives how many vectors more there are.
+static int change(lua_State *L, change_item *each)
+{
+    mb_connection *c = mbL_check_connection(L);
+    mb_vector_set set = check_set(L);
+    size_t length;
+    const char *stamp = check_stamp(L, 7, &length);
+    lua_Number tail = luaL_checknumber(L, 8);
+    luaL_checktype(L, 9, LUA_TTABLE);
+    luaL_checkstack(L, 8, NULL);
+    lua_Integer added = 0;
+    mb_reader r;
+    mb_vector_writer w = { 0 };
+    bool begun = begin(L, c, true, &r);
+    bool done = begun && mb_vector_writer_open(&w, &r, &set, stamp, length);
+    w.tail = (size_t)tail;
+    for (size_t i = 1, count = lua_rawlen(L, 9); done && i <= count; i++)
+        done = each(L, &w, i, &added);
+    done = (!begun || mb_vector_writer_close(&w)) && done;
+    mb_reader_close(&r);
+    if (!done)
+        return mbL_fail(L, &r.err);
+    lua_pushinteger(L, added);
+    return 1;
+}
+
+// connection:vectors_put(key, dim, metric, stamp, count, next, tail, serials, vectors): writes
+// them, in the place of those that have the same serial, and moves some to cells where the tail
+// has more than so many blocks. Gives how many are new.
 int mbL_vectors_put(lua_State *L)
 {
-    mb_connection *c = mbL_check_connection(L);
-    mb_vector_set set = check_set(L);
-    for (int arg = 6; arg <= 8; arg++)
-        luaL_checktype(L, arg, LUA_TTABLE);
-    luaL_checkstack(L, 8, NULL);
-    float *values = lua_newuserdatauv(L, set.dim * sizeof *values, 0);
-    uint8_t *record = lua_newuserdatauv(L, mb_record_size(set.dim), 0);
-    mb_reader r;
-    mb_block_writer w;
-    mb_blocks_open(&w, &r, &set);
-    bool done = begin(L, c, true, &r) && put_all(L, &w, values, record);
-    done = mb_blocks_close(&w) && done;
-    mb_reader_close(&r);
-    if (!done)
-        return mbL_fail(L, &r.err);
-    lua_pushboolean(L, true);
-    return 1;
+    luaL_checktype(L, 10, LUA_TTABLE);
+    return change(L, put_item);
 }
 
-// The last record takes the freed place; what it leaves behind is wiped.
-static bool fill_gap(mb_block_writer *w, size_t slot, size_t last, uint8_t *record)
-{
-    size_t size = mb_record_size(w->set->dim);
-    if (slot != last && (!mb_blocks_read(w, last, record) || !mb_blocks_write(w, slot, record)))
-        return false;
-    uint32_t moved = mb_read_u32(record);
-    memset(record, 0, size);
-    bool freed = last % mb_block_records(w->set->dim) == 0 ? mb_blocks_release(w, last)
-                                                           : mb_blocks_write(w, last, record);
-    mb_write_u32(record, moved);
-    return freed;
-}
-
-// connection:vectors_remove(key, dim, metric, stamp, slot, last): takes the codes of a slot out
-// of those up to `last`. Gives the serial of the vector that has the slot now, if another one
-// has.
+// connection:vectors_remove(key, dim, metric, stamp, count, next, tail, serials): removes them.
+// Gives their number, negative.
 int mbL_vectors_remove(lua_State *L)
 {
-    mb_connection *c = mbL_check_connection(L);
-    mb_vector_set set = check_set(L);
-    size_t slot = (size_t)luaL_checknumber(L, 6), last = (size_t)luaL_checknumber(L, 7);
-    uint8_t *record = lua_newuserdatauv(L, mb_record_size(set.dim), 0);
-    mb_reader r;
-    mb_block_writer w;
-    mb_blocks_open(&w, &r, &set);
-    memset(record, 0, mb_record_size(set.dim));
-    bool done = begin(L, c, true, &r) && fill_gap(&w, slot, last, record);
-    done = mb_blocks_close(&w) && done;
-    mb_reader_close(&r);
-    if (!done)
-        return mbL_fail(L, &r.err);
-    if (slot == last)
-        lua_pushboolean(L, false);
-    else
-        lua_pushinteger(L, (lua_Integer)mb_read_u32(record));
-    return 1;
+    return change(L, remove_item);
 }
 
 // The serials of the array at `arg`, on the stack; NULL when it is nil.
@@ -289,7 +276,6 @@ int mbL_vectors_search(lua_State *L)
 {
     mb_connection *c = mbL_check_connection(L);
     mb_vector_set set = check_set(L);
-    set.count = (size_t)luaL_checknumber(L, 6);
     mb_vector_query query = push_query(L, 7, &set);
     lua_Number k = luaL_checknumber(L, 8);
     mb_vector_wish wish = { .kernel = mb_vector_kernel_at(0), .query = &query };

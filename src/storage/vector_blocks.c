@@ -5,7 +5,7 @@
 #include "storage/sqlite_error.h"
 
 // Blocks are as large as they may be while a change in the middle, which follows the chain of
-// their pages, still costs little; a collection's first block begins small and doubles.
+// their pages, still costs little; a set's first block begins small and doubles.
 enum { BLOCK_BYTES = 128 * 1024, LEAST_RECORDS = 16, MOST_RECORDS = 1024, FIRST_RECORDS = 8 };
 
 size_t mb_record_size(size_t dim)
@@ -26,11 +26,40 @@ int64_t mb_vector_key(const mb_vector_set *set, size_t number)
     return (int64_t)((uint64_t)set->key << 32 | number);
 }
 
-void mb_blocks_open(mb_block_writer *w, mb_reader *reader, const mb_vector_set *set)
+bool mb_vectors_damaged(mb_reader *r, const mb_vector_set *set)
 {
-    memset(w, 0, sizeof *w);
-    w->reader = reader;
-    w->set = set;
+    return mb_reader_fail(r, MB_CORRUPT, "the vectors of collection %lld are damaged",
+                          (long long)set->key);
+}
+
+// The present row's records.
+static bool unpack(mb_reader *r, const mb_vector_set *set, size_t records, mb_vector_rows *rows,
+                   bool *plain)
+{
+    size_t size = mb_record_size(set->dim);
+    const uint8_t *data = sqlite3_column_blob(r->statement->handle, 0);
+    size_t length = (size_t)sqlite3_column_bytes(r->statement->handle, 0);
+    if (data == NULL && sqlite3_errcode(r->link->cache.db) == SQLITE_NOMEM)
+        return mb_reader_no_memory(r);
+    if (data == NULL || length < records * size)
+        return mb_vectors_damaged(r, set);
+    *plain = true;
+    for (size_t i = 0; i < records; i++)
+        *plain = mb_vector_rows_read(rows, i, set->metric, data + i * size) && *plain;
+    rows->count = records;
+    return true;
+}
+
+bool mb_block_read(mb_reader *r, const mb_vector_set *set, size_t block, size_t records,
+                   mb_vector_rows *rows, bool *plain)
+{
+    if (!mb_reader_use(r, "SELECT data FROM vector_blocks WHERE key = $key"))
+        return false;
+    mb_reader_bind(r, 1, mb_vector_key(set, block));
+    bool read = mb_reader_row(r) ? unpack(r, set, records, rows, plain)
+                                 : mb_reader_good(r) && mb_vectors_damaged(r, set);
+    mb_reader_done(r);
+    return read;
 }
 
 static bool check(mb_block_writer *w, int result)
@@ -52,146 +81,106 @@ static bool put_down(mb_block_writer *w)
     return blob == NULL || check(w, sqlite3_blob_close(blob));
 }
 
-// Runs the statement whose first parameter is the key of the present block.
-static bool run(mb_block_writer *w)
+static bool run(mb_reader *r)
 {
-    mb_reader *r = w->reader;
-    mb_reader_bind(r, 1, mb_vector_key(w->set, w->block));
     while (mb_reader_row(r)) {
     }
     mb_reader_done(r);
     return mb_reader_good(r);
 }
 
-static bool stamp(mb_block_writer *w)
+static bool put_row(mb_block_writer *w, size_t block, const uint8_t *bytes, size_t size)
 {
     mb_reader *r = w->reader;
-    if (!mb_reader_use(r, "INSERT INTO vector_stamps (key, stamp) VALUES ($key, $stamp)"
-                          " ON CONFLICT (key) DO UPDATE SET stamp = excluded.stamp"))
+    if (!put_down(w) ||
+        !mb_reader_use(r, "INSERT INTO vector_blocks (key, data) VALUES ($key, $data)"
+                          " ON CONFLICT (key) DO UPDATE SET data = excluded.data"))
         return false;
-    mb_reader_bind_text(r, 2, w->set->stamp, w->set->stamp_length);
-    return run(w);
+    mb_reader_bind(r, 1, mb_vector_key(w->set, block));
+    sqlite3_bind_blob64(r->statement->handle, 2, bytes, size, SQLITE_STATIC);
+    return run(r);
 }
 
-static bool damaged(mb_block_writer *w)
+bool mb_block_write(mb_block_writer *w, size_t block, const mb_vector_rows *rows)
 {
-    return mb_reader_fail(w->reader, MB_CORRUPT, "the vectors of collection %lld are damaged",
-                          (long long)w->set->key);
+    size_t size = mb_record_size(w->set->dim), all = mb_block_records(w->set->dim) * size;
+    uint8_t *bytes = sqlite3_malloc64(all);
+    if (bytes == NULL)
+        return mb_reader_no_memory(w->reader);
+    memset(bytes + rows->count * size, 0, all - rows->count * size);
+    for (size_t i = 0; i < rows->count; i++)
+        mb_vector_rows_write(rows, i, bytes + i * size);
+    bool written = put_row(w, block, bytes, all);
+    sqlite3_free(bytes);
+    return written;
 }
 
-// How many records fit into the present block; 0: there is no such block.
-static bool measure(mb_block_writer *w)
-{
-    mb_reader *r = w->reader;
-    w->capacity = 0;
-    if (!mb_reader_use(r, "SELECT length(data) FROM vector_blocks WHERE key = $key"))
-        return false;
-    mb_reader_bind(r, 1, mb_vector_key(w->set, w->block));
-    bool exists = mb_reader_row(r);
-    if (exists)
-        w->capacity = (size_t)mb_reader_integer(r, 0) / mb_record_size(w->set->dim);
-    mb_reader_done(r);
-    return mb_reader_good(r) && (!exists || w->capacity > 0 || damaged(w));
-}
-
-static bool make(mb_block_writer *w)
+bool mb_block_make(mb_block_writer *w, size_t block, bool first)
 {
     mb_reader *r = w->reader;
     size_t full = mb_block_records(w->set->dim);
-    w->capacity = w->block > 0 || full < FIRST_RECORDS ? full : FIRST_RECORDS;
-    if (!mb_reader_use(r,
+    size_t records = !first || full < FIRST_RECORDS ? full : FIRST_RECORDS;
+    if (!put_down(w) ||
+        !mb_reader_use(r,
                        "INSERT INTO vector_blocks (key, data) VALUES ($key, zeroblob($size))"))
         return false;
-    mb_reader_bind(r, 2, (int64_t)(w->capacity * mb_record_size(w->set->dim)));
-    return run(w);
+    mb_reader_bind(r, 1, mb_vector_key(w->set, block));
+    mb_reader_bind(r, 2, (int64_t)(records * mb_record_size(w->set->dim)));
+    return run(r);
 }
 
-// Gives the block, read into memory with room for `size` bytes, back to its row.
-static bool replace(mb_block_writer *w, uint8_t *bytes, size_t size)
+static bool open_block(mb_block_writer *w, size_t block)
 {
-    mb_reader *r = w->reader;
-    size_t old = w->capacity * mb_record_size(w->set->dim);
-    if (!check(w, sqlite3_blob_read(w->blob, bytes, (int)old, 0)) || !put_down(w) ||
-        !mb_reader_use(r, "UPDATE vector_blocks SET data = $data WHERE key = $key"))
+    mb_connection *c = w->reader->connection;
+    if (!put_down(w))
         return false;
-    memset(bytes + old, 0, size - old);
-    sqlite3_bind_blob64(r->statement->handle, 1, bytes, size, SQLITE_STATIC);
-    mb_reader_bind(r, 2, mb_vector_key(w->set, w->block));
-    while (mb_reader_row(r)) {
-    }
-    mb_reader_done(r);
-    return mb_reader_good(r);
-}
-
-static bool open_blob(mb_block_writer *w)
-{
-    return check(w, sqlite3_blob_open(w->reader->connection->writer.cache.db, "main",
-                                      "vector_blocks", "data", mb_vector_key(w->set, w->block),
-                                      1, &w->blob));
+    int result = sqlite3_blob_open(c->writer.cache.db, "main", "vector_blocks", "data",
+                                   mb_vector_key(w->set, block), 1, &w->blob);
+    if (result == SQLITE_ERROR) // no such row
+        return mb_vectors_damaged(w->reader, w->set);
+    if (!check(w, result))
+        return false;
+    w->block = block;
+    w->capacity = (size_t)sqlite3_blob_bytes(w->blob) / mb_record_size(w->set->dim);
+    return true;
 }
 
 static bool grow(mb_block_writer *w)
 {
-    size_t full = mb_block_records(w->set->dim);
-    size_t records = 2 * w->capacity < full ? 2 * w->capacity : full;
-    size_t size = records * mb_record_size(w->set->dim);
-    uint8_t *bytes = sqlite3_malloc64(size);
-    bool grown = bytes != NULL ? replace(w, bytes, size) : mb_reader_no_memory(w->reader);
+    size_t size = mb_record_size(w->set->dim), full = mb_block_records(w->set->dim);
+    size_t old = w->capacity * size, block = w->block;
+    size_t all = (2 * w->capacity < full ? 2 * w->capacity : full) * size;
+    uint8_t *bytes = sqlite3_malloc64(all);
+    if (bytes == NULL)
+        return mb_reader_no_memory(w->reader);
+    memset(bytes + old, 0, all - old);
+    bool grown = check(w, sqlite3_blob_read(w->blob, bytes, (int)old, 0)) &&
+                 put_row(w, block, bytes, all);
     sqlite3_free(bytes);
-    w->capacity = records;
-    return grown && open_blob(w);
+    return grown && open_block(w, block);
 }
 
-// Opens another block for a change. Slots have no gaps: only its first record makes a block.
-static bool move_to(mb_block_writer *w, size_t slot, bool writing)
+bool mb_block_put(mb_block_writer *w, size_t block, size_t at, const uint8_t *record)
 {
-    size_t full = mb_block_records(w->set->dim);
-    if (!put_down(w))
+    size_t size = mb_record_size(w->set->dim);
+    if ((w->blob == NULL || w->block != block) && !open_block(w, block))
         return false;
-    w->block = slot / full;
-    if (!measure(w))
-        return false;
-    if (w->capacity == 0) {
-        bool made = writing && slot % full == 0 ? make(w) : damaged(w);
-        if (!made)
-            return false;
-    }
-    return stamp(w) && open_blob(w);
+    if (at >= mb_block_records(w->set->dim) || at > w->capacity || w->capacity == 0)
+        return mb_vectors_damaged(w->reader, w->set);
+    return (at < w->capacity || grow(w)) &&
+           check(w, sqlite3_blob_write(w->blob, record, (int)size, (int)(at * size)));
 }
 
-static bool reach(mb_block_writer *w, size_t slot, bool writing)
-{
-    size_t full = mb_block_records(w->set->dim), at = slot % full;
-    if ((w->blob == NULL || w->block != slot / full) && !move_to(w, slot, writing))
-        return false;
-    if (at < w->capacity)
-        return true;
-    return writing && at == w->capacity ? grow(w) : damaged(w);
-}
-
-bool mb_blocks_write(mb_block_writer *w, size_t slot, const uint8_t *record)
-{
-    size_t size = mb_record_size(w->set->dim), full = mb_block_records(w->set->dim);
-    return reach(w, slot, true) &&
-           check(w, sqlite3_blob_write(w->blob, record, (int)size, (int)(slot % full * size)));
-}
-
-bool mb_blocks_read(mb_block_writer *w, size_t slot, uint8_t *record)
-{
-    size_t size = mb_record_size(w->set->dim), full = mb_block_records(w->set->dim);
-    return reach(w, slot, false) &&
-           check(w, sqlite3_blob_read(w->blob, record, (int)size, (int)(slot % full * size)));
-}
-
-bool mb_blocks_release(mb_block_writer *w, size_t slot)
+bool mb_block_delete(mb_block_writer *w, size_t block)
 {
     mb_reader *r = w->reader;
-    w->block = slot / mb_block_records(w->set->dim);
-    return put_down(w) && mb_reader_use(r, "DELETE FROM vector_blocks WHERE key = $key") &&
-           run(w) && mb_reader_use(r, "DELETE FROM vector_stamps WHERE key = $key") && run(w);
+    if (!put_down(w) || !mb_reader_use(r, "DELETE FROM vector_blocks WHERE key = $key"))
+        return false;
+    mb_reader_bind(r, 1, mb_vector_key(w->set, block));
+    return run(r);
 }
 
-bool mb_blocks_close(mb_block_writer *w)
+bool mb_block_close(mb_block_writer *w)
 {
     return put_down(w) && mb_reader_good(w->reader);
 }

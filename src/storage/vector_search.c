@@ -3,11 +3,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "storage/vector_probe.h"
+
 // How many vectors the codes propose first: enough for all but crowded data.
 #define PROPOSED(k) (2 * (k) + 40)
 
 // Looking so many up one by one costs as much as reading all: one in...
 enum { CROWD = 8 };
+
+// How many of k hits an approximate search may miss, as it estimates it.
+#define LOSS(k) (0.003 * (double)(k))
 
 // Passing over all codes costs as much as looking up one vector in so many.
 enum { SCANNED = 64 };
@@ -21,16 +26,21 @@ typedef struct scan {
     const mb_vector_set *set;
     const mb_vector_wish *wish;
     mb_vector_top *top;      // the nearest, exactly
+    mb_vector_view *view;    // where the codes are
     mb_vector_top proposals; // by the greatest nearness that their codes allow
+    mb_vector_top sure;      // the best by the least nearness that their codes allow
+    mb_vector_probe probe;   // which cells are looked into
     double bound;            // what a proposal must reach
-    size_t most;             // proposals that the second pass may make
+    size_t most;             // proposals that the second pass may make; 0 in the first
+    size_t scanned;          // vectors that the first pass looked at
     int32_t *products;       // of one block
     float *bounds;           // of one block: the greatest nearness that the codes allow
+    bool *visited;           // for each card
     mb_vector_block spare;   // for what the cache does not hold
     bool exact;              // the codes are of no use
     bool lenient;            // who has no vector is passed over
-    uint8_t *marks;       // a bit for each serial from `first` to `last`; NULL: all are wanted
-    uint32_t first, last; // of those that are wanted
+    uint8_t *marks;          // a bit for each serial from `first` to `last`; NULL: all are wanted
+    uint32_t first, last;    // of those that are wanted
 } scan;
 
 static bool no_vector(scan *s, uint32_t serial)
@@ -115,51 +125,112 @@ static bool is_wanted(const scan *s, uint32_t serial)
 }
 
 // The greatest nearness that the codes of each vector of a block allow.
-static void compute_bounds(scan *s, const mb_vector_block *b)
+static void compute_bounds(scan *s, const mb_vector_rows *rows)
 {
     const mb_vector_query *q = s->wish->query;
-    const mb_vector_heads heads = {
-        .products = s->products, .factors = b->factors, .norms = b->norms, .bases = b->bases
-    };
+    const mb_vector_heads heads = { .products = s->products,
+                                    .factors = rows->factors,
+                                    .norms = rows->norms,
+                                    .bases = rows->bases };
     const mb_vector_slack slack = { .scale = q->scale,
                                     .margin = q->margin,
                                     .by_norm = q->margin_by_norm };
-    s->wish->kernel->dots(b->codes, mb_vector_stride(s->set->dim), b->records, q->codes,
+    s->wish->kernel->dots(rows->codes, mb_vector_stride(rows->dim), rows->count, q->codes,
                           s->products);
-    s->wish->kernel->bounds(&heads, &slack, b->records, s->bounds);
+    s->wish->kernel->bounds(&heads, &slack, rows->count, s->bounds);
+}
+
+// What a bound is above the nearness that the codes have.
+static float slack_of(const scan *s, const mb_vector_rows *rows, size_t at)
+{
+    const mb_vector_query *q = s->wish->query;
+    return rows->factors[at] * q->margin + q->margin_by_norm * rows->norms[at];
 }
 
 // Proposes what its codes allow to be near enough.
-static void propose(scan *s, const mb_vector_block *b)
+static void propose(scan *s, const mb_vector_rows *rows)
 {
     float bound = (float)s->bound;
-    compute_bounds(s, b);
-    for (size_t i = 0; i < b->records; i++) {
-        if (MB_LIKELY(s->bounds[i] < bound) || !is_wanted(s, b->serials[i]))
+    for (size_t i = 0; i < rows->count; i++) {
+        if (MB_LIKELY(s->bounds[i] < bound) || !is_wanted(s, rows->serials[i]))
             continue;
-        mb_vector_top_add(&s->proposals, s->bounds[i], b->serials[i]);
-        if (s->most == 0 && mb_vector_top_full(&s->proposals))
+        mb_vector_top_add(&s->proposals, s->bounds[i], rows->serials[i]);
+        if (s->most > 0)
+            continue;
+        mb_vector_top_add(&s->sure, s->bounds[i] - 2 * slack_of(s, rows, i), rows->serials[i]);
+        if (mb_vector_top_full(&s->proposals))
             bound = (float)s->proposals.items[0].key;
     }
     s->bound = bound;
 }
 
-// Passes over all blocks. The codes turn out to be of no use when norms are extreme, or when
-// the second pass proposes too many.
-static bool pass(scan *s)
+// Looks at the vectors of a block. The codes turn out to be of no use when norms are extreme, or
+// when the second pass proposes too many.
+static const mb_vector_rows *look_at(scan *s, mb_vector_card *card)
 {
-    size_t full = mb_block_records(s->set->dim);
-    mb_vector_view *view = mb_vector_view_get(s->reader, s->set);
-    if (view == NULL)
+    const mb_vector_block *b =
+        mb_vector_block_get(s->reader, s->set, s->view, card, &s->spare);
+    if (b == NULL)
+        return NULL;
+    compute_bounds(s, &b->rows);
+    propose(s, &b->rows);
+    s->exact = s->exact || !b->plain || (s->most > 0 && s->proposals.count >= s->most);
+    return &b->rows;
+}
+
+static bool look_into_cell(scan *s, size_t cell)
+{
+    mb_vector_card *card = mb_vector_view_find(s->view, s->view->cells.rows.serials[cell]);
+    const mb_vector_rows *rows = look_at(s, card);
+    if (rows == NULL)
         return false;
-    s->proposals.count = 0;
-    for (size_t i = 0; i * full < s->set->count && !s->exact; i++) {
-        const mb_vector_block *b = mb_vector_block_get(s->reader, s->set, view, i, &s->spare);
-        if (b == NULL)
+    s->visited[card - s->view->cards] = true;
+    s->scanned += rows->count;
+    for (size_t i = 0; i < rows->count; i++)
+        s->bounds[i] -= slack_of(s, rows, i);
+    mb_vector_probe_note(&s->probe, cell, s->bounds, rows->count);
+    return true;
+}
+
+static double worst_sure(const scan *s)
+{
+    return mb_vector_top_full(&s->sure) ? s->sure.items[0].key : -INFINITY;
+}
+
+static bool look_into_cells(scan *s)
+{
+    mb_vector_probe *p = &s->probe;
+    bool good = mb_vector_probe_open(p, s->reader, s->view, s->wish->query, s->wish->kernel,
+                                     LOSS(s->top->limit));
+    while (good && !s->exact && mb_vector_probe_next(p, worst_sure(s))) {
+        for (size_t i = 0; i < p->chosen.count && good && !s->exact; i++)
+            good = look_into_cell(s, p->chosen.items[i].serial);
+    }
+    mb_vector_probe_close(p);
+    return good;
+}
+
+static bool look_at_tail(scan *s)
+{
+    for (size_t i = 0; i < s->view->count && !s->exact; i++) {
+        mb_vector_card *card = &s->view->cards[i];
+        if (card->centre != NULL)
+            continue;
+        if (look_at(s, card) == NULL)
             return false;
-        s->exact = !b->plain;
-        propose(s, b);
-        s->exact = s->exact || (s->most > 0 && s->proposals.count >= s->most);
+        s->visited[i] = true;
+        s->scanned += card->records;
+    }
+    return true;
+}
+
+// Once more what was looked at before.
+static bool look_again(scan *s)
+{
+    s->proposals.count = 0;
+    for (size_t i = 0; i < s->view->count && !s->exact; i++) {
+        if (s->visited[i] && look_at(s, &s->view->cards[i]) == NULL)
+            return false;
     }
     return true;
 }
@@ -188,14 +259,13 @@ static bool settle(scan *s, bool *settled)
     return true;
 }
 
-static bool make_proposals(scan *s, size_t limit)
+static bool make_room(scan *s, mb_vector_top *top, size_t limit)
 {
-    s->proposals.limit = limit;
-    mb_ranked *items =
-        sqlite3_realloc64(s->proposals.items, limit * sizeof *s->proposals.items);
+    mb_ranked *items = sqlite3_realloc64(top->items, limit * sizeof *items);
     if (items == NULL)
         return mb_reader_no_memory(s->reader);
-    s->proposals.items = items;
+    top->items = items;
+    top->limit = limit;
     return true;
 }
 
@@ -206,23 +276,33 @@ static bool settle_crowd(scan *s)
     bool settled;
     double bound = needed(s);
     s->bound = bound - fabs(bound) * 1e-6; // it is compared as a float
-    s->most = s->set->count / CROWD + 1;
+    s->most = s->scanned / CROWD + 1;
     if (s->most < s->proposals.limit || s->most < s->top->limit)
         return search_exactly(s);
-    return make_proposals(s, s->most) && pass(s) && (s->exact || settle(s, &settled)) &&
-           (!s->exact || search_exactly(s));
+    return make_room(s, &s->proposals, s->most) && look_again(s) &&
+           (s->exact || settle(s, &settled)) && (!s->exact || search_exactly(s));
+}
+
+static bool prepare(scan *s)
+{
+    size_t full = mb_block_records(s->set->dim), k = s->top->limit;
+    s->bound = -INFINITY;
+    s->view = mb_vector_view_get(s->reader, s->set);
+    if (s->view == NULL)
+        return false;
+    s->products = sqlite3_malloc64(full * sizeof *s->products);
+    s->bounds = sqlite3_malloc64(full * sizeof *s->bounds);
+    s->visited = sqlite3_malloc64(s->view->count * sizeof *s->visited);
+    if (s->products == NULL || s->bounds == NULL || s->visited == NULL)
+        return mb_reader_no_memory(s->reader);
+    memset(s->visited, 0, s->view->count * sizeof *s->visited);
+    return make_room(s, &s->proposals, PROPOSED(k)) && make_room(s, &s->sure, k);
 }
 
 static bool search_codes(scan *s)
 {
     bool settled;
-    size_t full = mb_block_records(s->set->dim);
-    s->bound = -INFINITY;
-    s->products = sqlite3_malloc64(full * sizeof *s->products);
-    s->bounds = sqlite3_malloc64(full * sizeof *s->bounds);
-    if (s->products == NULL || s->bounds == NULL)
-        return mb_reader_no_memory(s->reader);
-    if (!make_proposals(s, PROPOSED(s->top->limit)) || !pass(s))
+    if (!prepare(s) || !look_at_tail(s) || !look_into_cells(s))
         return false;
     if (s->exact)
         return search_exactly(s);
@@ -275,7 +355,9 @@ bool mb_vector_search(mb_reader *r, const mb_vector_set *set, const mb_vector_wi
     mb_reader_done(r);
     sqlite3_free(s.products);
     sqlite3_free(s.bounds);
+    sqlite3_free(s.visited);
     sqlite3_free(s.proposals.items);
+    sqlite3_free(s.sure.items);
     sqlite3_free(s.marks);
     mb_vector_block_free(&s.spare);
     if (found)

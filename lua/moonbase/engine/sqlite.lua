@@ -304,22 +304,29 @@ function Engine:graph(call, ...)
   return connection["graph_" .. call](connection, ...)
 end
 
---- Writes the codes of vectors: slots, serials and vectors are arrays of the same length. Inside a
---- transaction.
----@param set moonbase.VectorSet
----@return true|nil, moonbase.Error?
-function Engine:vectors_put(set, slots, serials, vectors)
-  return self.connection:vectors_put(set.key, set.dim, set.metric, set.stamp, slots, serials,
-    vectors)
+--- Writes vectors, in the place of those that have the same serial. Inside a transaction.
+---@param set moonbase.VectorSet  as it was before
+---@param stamp string  of the change
+---@param tail integer  blocks of vectors outside of cells that there should be at most
+---@param serials integer[]
+---@param vectors string[]  little-endian float32
+---@return integer|nil added  how many are new
+---@return moonbase.Error?
+function Engine:vectors_put(set, stamp, tail, serials, vectors)
+  return self.connection:vectors_put(set.key, set.dim, set.metric, set.stamp, set.count, stamp,
+    tail, serials, vectors)
 end
 
---- Takes the codes of a slot out of those of slots 0 to `last`, whose place they take. Inside a
---- transaction.
----@param set moonbase.VectorSet
----@return integer|false|nil moved  the serial of the vector that has the slot now, if any
+--- Removes vectors. Inside a transaction.
+---@param set moonbase.VectorSet  as it was before
+---@param stamp string  of the change
+---@param tail integer  as with vectors_put
+---@param serials integer[]
+---@return integer|nil added  minus their number
 ---@return moonbase.Error?
-function Engine:vectors_remove(set, slot, last)
-  return self.connection:vectors_remove(set.key, set.dim, set.metric, set.stamp, slot, last)
+function Engine:vectors_remove(set, stamp, tail, serials)
+  return self.connection:vectors_remove(set.key, set.dim, set.metric, set.stamp, set.count, stamp,
+    tail, serials)
 end
 
 --- The nearest k vectors.

@@ -21,10 +21,8 @@ return {
       UNIQUE (scope, name)
     ) STRICT;
 
-    -- `slot` is the place of its codes: 0 to count - 1, without gaps.
     CREATE TABLE vector_items (
       key      INTEGER PRIMARY KEY,
-      slot     INTEGER NOT NULL,
       id       TEXT    NOT NULL,
       metadata TEXT,
       text     TEXT
@@ -44,10 +42,17 @@ return {
       data BLOB    NOT NULL
     ) STRICT;
 
-    -- What the last change of a block left.
-    CREATE TABLE vector_stamps (
-      key   INTEGER PRIMARY KEY,
-      stamp TEXT    NOT NULL
+    -- What is in a block: how many vectors, with serials from low to high, and where they lie around
+    -- a centre, that as codes and how far they lie from it. stamp is made anew by every change.
+    CREATE TABLE vector_cards (
+      key     INTEGER PRIMARY KEY,
+      stamp   TEXT    NOT NULL,
+      records INTEGER NOT NULL,
+      low     INTEGER NOT NULL,
+      high    INTEGER NOT NULL,
+      spread  REAL,
+      reach   REAL,
+      centre  BLOB
     ) STRICT;
   ]] .. blob_index("vector_items", "metadata", "key"),
 }

@@ -14,9 +14,9 @@ return {
       count  INTEGER NOT NULL
     ) STRICT;
 
-    -- vector_set and slot say where its vector is; they are absent where the text answers no
-    -- searches any more: a newer version of its source does. vector_given: by the caller, not made
-    -- from the text. entities: as given by the caller; mentions: the names that are looked up by.
+    -- vector_set says where its vector is; it is absent where the text answers no searches any
+    -- more: a newer version of its source does. vector_given: by the caller, not made from the
+    -- text. entities: as given by the caller; mentions: the names that are looked up by.
     -- owner to author are of texts that were ingested; position counts the pieces of a source.
     CREATE TABLE memories (
       key          INTEGER PRIMARY KEY,
@@ -31,7 +31,6 @@ return {
       created_at   INTEGER NOT NULL,
       updated_at   INTEGER NOT NULL,
       vector_set   INTEGER,
-      slot         INTEGER,
       vector_given INTEGER NOT NULL,
       version      ANY,
       piece        TEXT,
