@@ -145,7 +145,7 @@ function Memory:forget_source(source)
 end
 
 --- Searches by words, by nearness of vectors, or by both and what else speaks for a text.
----@param query string|table  a text, or text, vector, mode ("hybrid", "keyword" or "vector"), k (10),
+---@param query string|table  a text, or text, vector, mode ("hybrid", "keyword", "vector"), k (10),
 ---  namespace, filter, since, before, weights, half_life, expand, mmr, explain; see docs/search.md
 ---@return moonbase.MemoryHit[]|nil  best first
 ---@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails

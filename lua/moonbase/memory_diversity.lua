@@ -25,35 +25,39 @@ local function likeness(one, other)
   return common / (one.size + other.size - common)
 end
 
-local function worth(candidate, top, balance)
-  return balance * candidate.score / top - (1 - balance) * candidate.alike
-end
-
-local function take_best(list, top, balance)
+local function take_best(list, balance)
   local place, most
-  for i = 1, #list do
-    local value = worth(list[i], top, balance)
+  for i, item in ipairs(list) do
+    local value = balance * item.worth - (1 - balance) * item.alike
     if not place or value > most then place, most = i, value end
   end
   return table.remove(list, place)
 end
 
---- Chooses k of the candidates, each for what it is worth and for how little it is like those
---- chosen before it.
----@param list moonbase.MemoryCandidate[]  best first
----@param wish moonbase.MemoryWish
----@return moonbase.MemoryCandidate[]
-function memory_diversity.choose(list, wish)
-  local chosen, top = {}, max(list[1] and list[1].score or 0, 1e-9)
-  for i = 1, #list do
-    local candidate = list[i]
-    candidate.alike = 0
-    candidate.words, candidate.size = words_of(candidate.text)
+local function items_of(rows, candidates)
+  local list, top = {}, 1e-9
+  for i, row in ipairs(rows) do
+    local words, size = words_of(row.text)
+    list[i] = { row = row, words = words, size = size, alike = 0,
+      worth = candidates[row.serial].score }
+    top = max(top, list[i].worth)
   end
+  for _, item in ipairs(list) do item.worth = item.worth / top end
+  return list
+end
+
+--- Chooses k of the texts, each for what it is worth and for how little it is like those chosen
+--- before it.
+---@param rows moonbase.MemoryRow[]  best first
+---@param candidates table<integer, moonbase.MemoryCandidate>  by serial
+---@param wish moonbase.MemoryWish
+---@return moonbase.MemoryRow[]
+function memory_diversity.choose(rows, candidates, wish)
+  local list, chosen = items_of(rows, candidates), {}
   while #chosen < wish.k and #list > 0 do
-    local taken = take_best(list, top, wish.mmr)
-    chosen[#chosen + 1] = taken
-    for i = 1, #list do list[i].alike = max(list[i].alike, likeness(taken, list[i])) end
+    local taken = take_best(list, wish.mmr)
+    chosen[#chosen + 1] = taken.row
+    for _, item in ipairs(list) do item.alike = max(item.alike, likeness(taken, item)) end
   end
   return chosen
 end

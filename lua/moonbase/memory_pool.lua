@@ -2,6 +2,7 @@
 -- the same names. All of it lies within the search's conditions; nothing is taken away later.
 
 local entities = require "moonbase.entities"
+local expiry = require "moonbase.expiry"
 local memory_reading = require "moonbase.memory_reading"
 local memory_rows = require "moonbase.memory_rows"
 local memory_select = require "moonbase.memory_select"
@@ -23,7 +24,7 @@ local memory_pool = {}
 local Pool = {}
 Pool.__index = Pool
 
-local CLOSELY = 12     -- of what the words find, how many are read closely, at least
+local CLOSELY = 100    -- of what the words find, how many are read closely, at most
 local SATURATED = 1.9  -- BM25's k1 + 1
 local MANY_EXPIRED = 1000
 local NAMES = 16       -- that one hop goes on from
@@ -31,16 +32,20 @@ local MENTIONS = 50    -- of one name that are followed, the newest
 local ENTRIES = 3      -- of what words and vectors found, where the query has no known name
 local HOP = 0.5        -- what is left after each
 
+local CANDIDATE = [[
+  SELECT key & 4294967295 AS serial, at, importance, expires_at FROM memories
+  WHERE key = ($scope << 32) + $serial]]
+
 local COUNT_EXPIRED = [[
   SELECT count(*) FROM (SELECT 1 FROM memories
     WHERE key >> 32 = $scope AND expires_at <= $now LIMIT $limit)]]
 
 -- Where so many have expired that it would cost to pass over them, the others are listed.
 local function select_texts(self)
-  local conditions, err = self.wish.conditions, nil
-  self.among, err = memory_select.matching(self.ctx, self.scope, conditions)
-  if err or self.among then return self.among, err end
   local ctx = self.ctx
+  local err
+  self.among, err = memory_select.matching(ctx, self.scope, self.wish.conditions)
+  if err or self.among then return self.among, err end
   self.extra, err = ctx.engine:value(COUNT_EXPIRED, self.scope, ctx:now(), MANY_EXPIRED)
   if not self.extra then return nil, err end
   if self.extra < MANY_EXPIRED then return true end
@@ -99,11 +104,12 @@ end
 function Pool:candidate(serial)
   local known = self.by_serial[serial]
   if known ~= nil then return known or nil end
-  local rows, err = memory_reading.range(self.ctx, self.scope, serial, serial)
-  if not rows then return nil, err end
-  self.by_serial[serial] = rows[1] or false
-  self.list[#self.list + 1] = rows[1]
-  return rows[1]
+  local row, err = self.ctx.engine:row(CANDIDATE, self.scope, serial)
+  if err then return nil, err end
+  if row and expiry.reached(row.expires_at, self.ctx:now()) then row = nil end
+  self.by_serial[serial] = row or false
+  self.list[#self.list + 1] = row
+  return row
 end
 
 -- Calls fn with the candidates of numbers that have not expired and their ranks, up to `count`.
@@ -129,9 +135,9 @@ local function first_of(list, count)
 end
 
 -- Reads what the words found best together with its neighbours.
-function Pool:read_closely(words, serials)
+function Pool:read_closely(words, serials, count)
   local rows, err = memory_reading.read(self.ctx, self.scope, words,
-    first_of(serials, math.max(CLOSELY, self.wish.k) + self.extra), self.allowed)
+    first_of(serials, math.min(count, CLOSELY) + self.extra), self.allowed)
   if not rows then return nil, err end
   for i = 1, #rows do
     local row = rows[i]
@@ -159,7 +165,7 @@ function Pool:add_words(count)
   if not serials then return nil, scores end
   if #serials == 0 then return true end
   local words, ok, err = { list = list, rarities = rarities }, true, nil
-  if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials) end
+  if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials, count) end
   if not ok then return nil, err end
   local most = most_of(words)
   return self:each(serials, count, function(candidate, rank, i)
@@ -239,8 +245,10 @@ local function enter(self, seen)
   if not reached then return nil, err end
   if #reached > 0 then return reached end
   for _, candidate in ipairs(self.list) do
-    local rank = math.min(candidate.rank_keyword or ENTRIES + 1, candidate.rank_vector or ENTRIES + 1)
-    if rank <= ENTRIES then reached[#reached + 1] = candidate.serial end
+    local by_words, by_vector = candidate.rank_keyword, candidate.rank_vector
+    if (by_words and by_words <= ENTRIES) or (by_vector and by_vector <= ENTRIES) then
+      reached[#reached + 1] = candidate.serial
+    end
   end
   return reached
 end

@@ -114,7 +114,7 @@ local function is_zero(bytes)
 end
 
 local function vector_of_text(wish, embedder)
-  if not wish.text or wish.weights.vector == 0 then return true end
+  if not wish.text or not wish.text:find("%S") or wish.weights.vector == 0 then return true end
   local vectors, err = embed.run(embedder, { wish.text })
   if not vectors then return nil, err end
   if not is_zero(vectors[1]) then wish.vector = vectors[1] end
@@ -122,9 +122,10 @@ local function vector_of_text(wish, embedder)
 end
 
 local function vector_of(wish, query, embedder)
-  local value, err = query.vector, nil
+  local value = query.vector
   if value == nil then return vector_of_text(wish, embedder) end
   if type(value) ~= "string" then check.type("query.vector", value, "table") end
+  local err
   wish.vector, err = core.vector(value, embedder.dim, "vector")
   if not wish.vector then return nil, err end
   if wish.mode == "keyword" then wish.vector = nil end
@@ -156,9 +157,10 @@ function memory_query.read(ctx, query)
   wish.explain = query.explain or false
   wish.conditions, err = conditions_of(query)
   if not wish.conditions then return nil, err end
-  local embedder, ok = memory_vectors.embedder(ctx), nil
+  local embedder = memory_vectors.embedder(ctx)
   wish.weights, err = weights_of(query.weights, embedder)
   if not wish.weights then return nil, err end
+  local ok
   ok, err = check_content(wish, query)
   if ok then ok, err = vector_of(complete(wish, query), query, embedder) end
   if not ok then return nil, err end

@@ -18,7 +18,7 @@ local memory_search = {}
 ---@field why? table<string, number>  keyword, vector, recency, importance, graph: what took part;
 ---  rank_keyword, rank_vector
 
-local POOL = 30    -- candidates that words and vectors give each, at least
+local POOL = 12    -- candidates that words and vectors give each, at least
 local DEEP = 200   -- where time, importance or variety choose among them
 
 -- How much of its worth a text has left.
@@ -71,12 +71,14 @@ end
 
 -- Candidates as callers see them.
 local function hits_of(ctx, scope, wish, list)
-  local serials, by_serial, hits = {}, {}, {}
+  local serials, by_serial = {}, {}
   for i, candidate in ipairs(list) do
     serials[i], by_serial[candidate.serial] = candidate.serial, candidate
   end
   local rows, err = memory_rows.by_serials(ctx, scope, serials)
   if not rows then return nil, err end
+  if wish.mmr then rows = memory_diversity.choose(rows, by_serial, wish) end
+  local hits = {}
   for i, row in ipairs(rows) do hits[i] = hit_of(row, by_serial[row.serial], wish) end
   return hits
 end
@@ -95,7 +97,7 @@ end
 local function depth(wish)
   if wish.plain then return wish.k end
   local deep = wish.half_life or wish.mmr
-  return max(2 * wish.k, deep and DEEP or POOL)
+  return max(wish.k, deep and DEEP or POOL)
 end
 
 local function find(ctx, wish)
@@ -109,10 +111,7 @@ local function find(ctx, wish)
   if not ok then return nil, err end
   local now, list = ctx:now(), pool.list
   for i = 1, #list do weigh(list[i], wish, now, pool.floor) end
-  if wish.mmr then
-    return hits_of(ctx, scope, wish, memory_diversity.choose(best(list, DEEP), wish))
-  end
-  return hits_of(ctx, scope, wish, best(list, wish.k))
+  return hits_of(ctx, scope, wish, best(list, wish.mmr and max(wish.k, DEEP) or wish.k))
 end
 
 --- Runs a search; see Memory:search.

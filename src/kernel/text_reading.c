@@ -33,6 +33,14 @@ void mb_reading_open(mb_reading *reading, const mb_reading_word *words, size_t c
     reading->words = words;
     reading->word_count = count;
     reading->count = 0;
+    memset(reading->begins, 0, sizeof reading->begins);
+    for (size_t i = 0; i < count; i++) {
+        unsigned char first = words[i].first;
+        if (first >= 'a' && first <= 'z')
+            reading->begins[first - 'a' + 'A'] = true;
+        if (first < 128)
+            reading->begins[first] = true;
+    }
     mb_buffer_init(&reading->texts, allocator);
 }
 
@@ -65,6 +73,7 @@ static bool is_question(const char *bytes, size_t length)
            (length >= 3 && memcmp(bytes + length - 3, "\xEF\xBC\x9F", 3) == 0);
 }
 
+// Counts the words of a piece of a text.
 static void count_words(const mb_reading *reading, text *t, const char *bytes, size_t length)
 {
     mb_text_reader reader;
@@ -81,6 +90,32 @@ static void count_words(const mb_reading *reading, text *t, const char *bytes, s
     }
 }
 
+static bool is_plain(unsigned char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z');
+}
+
+// The tokenizer cuts endings, never beginnings: an ASCII word that begins like none of those
+// that are looked for is only counted.
+static void count_all(const mb_reading *reading, text *t, const char *bytes, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)bytes, *end = p + length;
+    while (p < end) {
+        const unsigned char *begin = p;
+        bool ascii = true;
+        for (; p < end && (is_plain(*p) || *p == '\'' || *p >= 128); p++)
+            ascii = ascii && *p < 128;
+        if (begin == p) {
+            p++;
+        } else if (!ascii || !is_plain(*begin) || reading->begins[*begin]) {
+            count_words(reading, t, (const char *)begin, (size_t)(p - begin));
+        } else {
+            t->words++;
+        }
+    }
+}
+
 bool mb_reading_add(mb_reading *reading, const char *bytes, size_t length, bool neighbour)
 {
     size_t size = record_size(reading);
@@ -90,7 +125,7 @@ bool mb_reading_add(mb_reading *reading, const char *bytes, size_t length, bool 
     reading->texts.length += size;
     memset(t, 0, size);
     t->neighbour = neighbour;
-    count_words(reading, t, bytes, length);
+    count_all(reading, t, bytes, length);
     t->own = is_question(bytes, length) ? QUESTION : 1;
     t->open = t->own * t->words / (t->words + SHORT);
     return true;
