@@ -141,6 +141,7 @@ local function run(self)
   local start = segment
   while segment do
     local limit = split_points.forward(text, start, self.budget)
+    limit = find(text, "%S", limit) or #text + 1 -- white space at an end counts for nothing
     local following = limit > #text and limit or break_of(self, start, segment, limit)
     pieces[#pieces + 1] = piece_of(self, path, segment, start, following)
     segment = find(text, "%S", following)

@@ -25,8 +25,9 @@ local ROWS = [[
     vector_set, tags AS "tags(json)", mentions AS "mentions(json)", text FROM memories]]
 
 local function check_words(store, row)
-  local engine, words = store.context.engine, text_index.words(memory_record.searchable(row))
-  local found = assert(text_index.search(engine, { key = row.scope }, row.text, 1, { row.serial }))
+  local engine, text = store.context.engine, memory_record.searchable(row)
+  local words = text_index.words(text)
+  local found = assert(text_index.search(engine, { key = row.scope }, text, 1, { row.serial }))
   if (found[1] == row.serial) ~= (row.vector_set ~= nil and #words > 0) then
     error("the words of '" .. row.id .. "' are not as they should be", 3)
   end
