@@ -11,7 +11,7 @@ local schema = require "moonbase.schema"
 local rules = {}
 
 --- Tables that are made from others, and so are made anew.
-rules.MADE_ANEW = { message_backlog = true, vector_blocks = true, vector_stamps = true }
+rules.MADE_ANEW = { message_backlog = true, vector_blocks = true, vector_cards = true }
 
 --- What became of the rows, by table.
 ---@class moonbase.SalvageReport
