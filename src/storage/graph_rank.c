@@ -1,7 +1,7 @@
 #include "storage/graph_rank.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "storage/node_set.h"
 
@@ -11,36 +11,37 @@ static const double REST = 1e-15;
 // Scores that are equal up to this count as equal: the order of additions may not decide.
 static const double GRAIN = 1.0 / 1099511627776.0;
 
-// The part of the graph that walks come to, in memory: the edges of node i, by number, are
-// those from begins[i] to begins[i + 1].
+// A node of the region, with the place of its edges.
+typedef struct place {
+    int64_t key;
+    uint32_t number;
+    uint32_t begin; // its first edge
+    uint32_t end;   // one behind its last
+} place;
+
+// The part of the graph that walks come to, in memory.
 typedef struct region {
     const mb_graph *graph;
     mb_node_set set;
-    mb_buffer begins; // uint32_t
+    place *places;    // in the order in which they are read
+    mb_buffer known;  // where the places are
     mb_buffer ends;   // uint32_t: the node that an edge leads to
     mb_buffer shares; // double: how likely it is taken
 } region;
 
-static uint32_t *numbers(const mb_buffer *buffer)
+static uint32_t *ends_of(const region *p)
 {
-    return (uint32_t *)(void *)buffer->data;
+    return (uint32_t *)(void *)p->ends.data;
 }
 
-static double *doubles(const mb_buffer *buffer)
+static double *shares_of(const region *p)
 {
-    return (double *)(void *)buffer->data;
+    return (double *)(void *)p->shares.data;
 }
 
-static size_t edge_count(const region *p)
+static uint32_t edge_count(const region *p)
 {
-    return p->ends.length / sizeof(uint32_t);
-}
-
-static bool begin_node(region *p)
-{
-    uint32_t begin = (uint32_t)edge_count(p);
-    mb_buffer_append(&p->begins, &begin, sizeof begin);
-    return !p->begins.failed && edge_count(p) < UINT32_MAX;
+    return (uint32_t)(p->ends.length / sizeof(uint32_t));
 }
 
 static bool add_edge(region *p, int64_t node, double weight)
@@ -48,23 +49,28 @@ static bool add_edge(region *p, int64_t node, double weight)
     uint32_t number = mb_node_set_add(&p->set, node);
     mb_buffer_append(&p->ends, &number, sizeof number);
     mb_buffer_append(&p->shares, &weight, sizeof weight);
-    return number != MB_NO_NODE && !p->ends.failed && !p->shares.failed;
+    return number != MB_NO_NODE && !p->ends.failed && !p->shares.failed &&
+           p->ends.length / sizeof number < UINT32_MAX;
 }
 
 // Reads the edges of a node; those without strength lead nowhere.
-static bool read_node(region *p, size_t i)
+static bool read_edges(region *p, int64_t key)
 {
     static const mb_way out = { .direction = MB_OUT };
     mb_reader *r = p->graph->reader;
     mb_edges e;
-    if (!begin_node(p))
-        return mb_reader_no_memory(r);
-    mb_edges_of(&e, p->graph, &out, p->set.keys[i]);
+    mb_edges_of(&e, p->graph, &out, key);
     while (mb_edges_next(&e)) {
         if (e.weight > 0 && !add_edge(p, e.other, e.weight))
             return mb_reader_no_memory(r);
     }
     return mb_reader_good(r);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const place *one = a, *other = b;
+    return (one->key > other->key) - (one->key < other->key);
 }
 
 // Turns weights into shares of their sum. Divided by the greatest first they can be added up.
@@ -79,40 +85,68 @@ static void share_out(double *weights, size_t count)
         weights[i] /= sum;
 }
 
+// Makes a place for each node that has none yet, in the order in which they are stored.
+static bool add_places(region *p, size_t count)
+{
+    for (size_t i = count; i < p->set.count; i++) {
+        place added = { .key = p->set.keys[i], .number = (uint32_t)i };
+        mb_buffer_append(&p->known, &added, sizeof added);
+    }
+    if (p->known.failed)
+        return mb_reader_no_memory(p->graph->reader);
+    p->places = (void *)p->known.data;
+    qsort(p->places + count, p->set.count - count, sizeof *p->places, by_key);
+    return true;
+}
+
+// Reads the edges of the nodes from one place on.
+static bool read_places(region *p, size_t from, size_t count)
+{
+    for (size_t i = from; i < count; i++) {
+        uint32_t begin = edge_count(p);
+        if (!read_edges(p, p->places[i].key))
+            return false;
+        p->places[i].begin = begin;
+        p->places[i].end = edge_count(p);
+        if (p->places[i].end > begin)
+            share_out(shares_of(p) + begin, p->places[i].end - begin);
+    }
+    return true;
+}
+
 static bool read_region(region *p, const mb_graph *g, const int64_t *seeds, size_t count)
 {
     mb_allocator allocator = mb_arena_allocator(g->arena);
     *p = (region){ .graph = g };
     mb_node_set_init(&p->set, g->arena);
-    mb_buffer_init(&p->begins, allocator);
+    mb_buffer_init(&p->known, allocator);
     mb_buffer_init(&p->ends, allocator);
     mb_buffer_init(&p->shares, allocator);
     for (size_t i = 0; i < count; i++) {
         if (mb_node_set_add(&p->set, seeds[i]) == MB_NO_NODE)
             return mb_reader_no_memory(g->reader);
     }
-    for (size_t i = 0; i < p->set.count; i++) {
-        size_t begin = edge_count(p);
-        if (!read_node(p, i))
+    for (size_t from = 0; from < p->set.count;) {
+        size_t end = p->set.count;
+        if (!add_places(p, from) || !read_places(p, from, end))
             return false;
-        if (edge_count(p) > begin)
-            share_out(doubles(&p->shares) + begin, edge_count(p) - begin);
+        from = end;
     }
-    return begin_node(p) || mb_reader_no_memory(g->reader);
+    return true;
 }
 
 // Deals out what waits at each node: some of it stays, the rest goes on over the edges. Gives
 // what waits then.
 static double deal(const region *p, double alpha, double *scores, double *waiting)
 {
-    const uint32_t *begins = numbers(&p->begins), *ends = numbers(&p->ends);
-    const double *shares = doubles(&p->shares);
+    const uint32_t *ends = ends_of(p);
+    const double *shares = shares_of(p);
     double rest = 0;
-    for (size_t i = 0; i < p->set.count; i++) {
-        double here = waiting[i], onward = (1 - alpha) * here;
-        waiting[i] = 0;
-        scores[i] += here;
-        for (uint32_t e = begins[i]; e < begins[i + 1]; e++)
+    for (const place *at = p->places, *last = at + p->set.count; at < last; at++) {
+        double here = waiting[at->number], onward = (1 - alpha) * here;
+        waiting[at->number] = 0;
+        scores[at->number] += here;
+        for (uint32_t e = at->begin; e < at->end; e++)
             waiting[ends[e]] += onward * shares[e];
     }
     for (size_t i = 0; i < p->set.count; i++)

@@ -65,13 +65,25 @@ static bool go_once(stride *s, const mb_visit *from, size_t count)
 }
 
 // Whether the nodes found before a round begins are enough.
-static bool enough(const stride *s, size_t i, int64_t limit)
+static bool enough(const stride *s, mb_visit next, int64_t limit)
 {
-    const mb_visit *all = visits(s);
-    if (limit == MB_ALL || all[i].edges < s->step->min)
-        return false;
-    bool begins = i == 0 || all[i].edges != all[i - 1].edges;
-    return begins && s->count - s->first >= (size_t)limit;
+    return limit != MB_ALL && next.edges >= s->step->min &&
+           s->count - s->first >= (size_t)limit;
+}
+
+static int compare_totals(const void *a, const void *b)
+{
+    const mb_visit *one = a, *other = b;
+    if (one->total != other->total)
+        return one->total < other->total ? -1 : 1;
+    return (one->node > other->node) - (one->node < other->node);
+}
+
+// Edges are read in the order in which they are stored, as far as that is free.
+static void order(mb_visit *nodes, size_t count)
+{
+    if (count > 1)
+        qsort(nodes, count, sizeof *nodes, compare_totals);
 }
 
 // Breadth first from the nodes.
@@ -81,24 +93,21 @@ static bool go_deep(stride *s, const mb_visit *from, size_t count, int64_t limit
         if (!visit(s, (mb_visit){ from[i].node, 0, from[i].total }))
             return false;
     }
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0, end = 0; i < s->count; i++) {
         mb_visit next = visits(s)[i];
         if (next.edges < s->step->min)
             s->first = i + 1;
-        if (next.edges >= s->step->max || enough(s, i, limit))
-            break;
+        if (i == end) {
+            if (next.edges >= s->step->max || enough(s, next, limit))
+                break;
+            end = s->count;
+            order(visits(s) + i, end - i);
+            next = visits(s)[i];
+        }
         if (!visit_around(s, next))
             return false;
     }
     return true;
-}
-
-static int compare_totals(const void *a, const void *b)
-{
-    const mb_visit *one = a, *other = b;
-    if (one->total != other->total)
-        return one->total < other->total ? -1 : 1;
-    return (one->node > other->node) - (one->node < other->node);
 }
 
 // Takes a step; what it leads to takes the place of the nodes.
@@ -121,7 +130,7 @@ bool mb_graph_walk(const mb_graph *g, mb_visit *nodes, size_t count, const mb_st
 {
     for (size_t i = 0; i < step_count && count > 0; i++) {
         if (i > 0)
-            qsort(nodes, count, sizeof *nodes, compare_totals);
+            order(nodes, count);
         if (!go(g, &steps[i], step_count == 1 ? limit : MB_ALL, &nodes, &count))
             return false;
     }

@@ -7,20 +7,30 @@ void mb_node_set_init(mb_node_set *set, mb_arena *arena)
     *set = (mb_node_set){ .arena = arena };
 }
 
-// The slot where the search for a key begins: the high bits of a product by an odd number near
-// the golden ratio, over which keys that follow each other spread.
-static size_t first_slot(const mb_node_set *set, int64_t key)
+static bool is_wide(int64_t key)
 {
-    return (size_t)(((uint64_t)key * 0x9e3779b97f4a7c15u) >> (64 - set->bits));
+    return (uint64_t)key > UINT32_MAX;
 }
 
-// The slot that holds a key, or the free one where it belongs.
-static uint32_t *find_slot(const mb_node_set *set, int64_t key)
+static bool holds(const mb_node_set *set, const mb_node_slot *slot, int64_t key)
 {
-    size_t mask = ((size_t)1 << set->bits) - 1, i = first_slot(set, key);
-    while (set->slots[i] != 0 && set->keys[set->slots[i] - 1] != key)
-        i = (i + 1) & mask;
-    return &set->slots[i];
+    if (slot->low != (uint32_t)key)
+        return false;
+    return (!set->wide && !is_wide(key)) || set->keys[slot->taken - 1] == key;
+}
+
+// The slot that holds a key, or the free one where it belongs. Keys mostly count up from 1, so
+// each is looked for at its own place first: neighbours lie together. Further places come from
+// a generator that leaves none out.
+static mb_node_slot *find_slot(const mb_node_set *set, int64_t key)
+{
+    uint64_t at = (uint64_t)key;
+    mb_node_slot *slot = &set->slots[at & (((uint64_t)1 << set->bits) - 1)];
+    while (slot->taken != 0 && !holds(set, slot, key)) {
+        at = at * 6364136223846793005u + 1442695040888963407u;
+        slot = &set->slots[at >> (64 - set->bits)];
+    }
+    return slot;
 }
 
 static void *resize(const mb_node_set *set, void *memory, size_t size)
@@ -38,20 +48,21 @@ static bool grow(mb_node_set *set)
     if (keys == NULL)
         return false;
     set->keys = keys;
-    uint32_t *table = mb_arena_take(set->arena, slots * sizeof *table);
+    mb_node_slot *table = mb_arena_take(set->arena, slots * sizeof *table);
     if (table == NULL)
         return false;
     resize(set, set->slots, 0);
     set->slots = table;
     set->bits = bits;
     for (size_t i = 0; i < set->count; i++)
-        *find_slot(set, set->keys[i]) = (uint32_t)i + 1;
+        *find_slot(set, set->keys[i]) =
+            (mb_node_slot){ (uint32_t)set->keys[i], (uint32_t)i + 1 };
     return true;
 }
 
 uint32_t mb_node_set_find(const mb_node_set *set, int64_t key)
 {
-    return set->bits == 0 ? MB_NO_NODE : *find_slot(set, key) - 1;
+    return set->bits == 0 ? MB_NO_NODE : find_slot(set, key)->taken - 1;
 }
 
 uint32_t mb_node_set_add(mb_node_set *set, int64_t key)
@@ -59,12 +70,13 @@ uint32_t mb_node_set_add(mb_node_set *set, int64_t key)
     bool full = set->bits == 0 || set->count == ((size_t)1 << set->bits) / 2;
     if (full && (set->count >= MB_NO_NODE / 2 || !grow(set)))
         return MB_NO_NODE;
-    uint32_t *slot = find_slot(set, key);
-    if (*slot == 0) {
+    mb_node_slot *slot = find_slot(set, key);
+    if (slot->taken == 0) {
         set->keys[set->count++] = key;
-        *slot = (uint32_t)set->count;
+        set->wide = set->wide || is_wide(key);
+        *slot = (mb_node_slot){ (uint32_t)key, (uint32_t)set->count };
     }
-    return *slot - 1;
+    return slot->taken - 1;
 }
 
 void mb_node_set_free(mb_node_set *set)

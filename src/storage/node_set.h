@@ -8,12 +8,19 @@
 // The number of no node.
 #define MB_NO_NODE UINT32_MAX
 
+// A place of the hash table.
+typedef struct mb_node_slot {
+    uint32_t low;   // bits of the key
+    uint32_t taken; // the node's number plus one; 0: free
+} mb_node_slot;
+
 typedef struct mb_node_set {
-    mb_arena *arena; // where its memory comes from
-    int64_t *keys;   // by number
-    size_t count;    // how many nodes
-    uint32_t *slots; // hash table: number plus one, 0 for a free slot
-    unsigned bits;   // its size is two to this; 0: none yet
+    mb_arena *arena;     // where its memory comes from
+    int64_t *keys;       // by number
+    size_t count;        // how many nodes
+    mb_node_slot *slots; // hash table
+    unsigned bits;       // its size is two to this; 0: none yet
+    bool wide;           // some key has bits that a slot does not hold
 } mb_node_set;
 
 MB_HIDDEN_BEGIN
