@@ -153,7 +153,13 @@ function Run:check_search(k, among)
   order(serials, expected)
 end
 
+-- A merge of segments goes on over several commits.
+function Run:merging()
+  return self.engine:value "SELECT 1 FROM text_segments WHERE low > 0 LIMIT 1"
+end
+
 function Run:compare()
+  assert(text_index.check(self.engine, self.set))
   for _, k in ipairs { 1, 5, 100 } do self:check_search(k) end
   self:check_search(10, self:some(5))
   self:check_search(10, self:some(300))
@@ -183,12 +189,15 @@ describe("the text index answers as the model does", function()
         engine = store.context.engine, set = { key = seed }, random = vectors.random(seed),
         model = setmetatable({ docs = {} }, Model), used = {}, span = span,
       }, Run)
+      local merging = 0
       for step = 1, 60 do
         if step % 10 == 0 then run:undone() end
         if step % 6 == 0 then run:put(100) else run:put(run.random:pick(20)) end
         if step % 4 == 0 then run:remove(run.random:pick(30)) end
         if step % 12 == 0 then run:compare() end
+        if run:merging() then merging = merging + 1 end
       end
+      assert.is_true(merging > 0)
       run:remove(100000)
       run:compare()
       assert.are.equal(0, count_rows())

@@ -17,6 +17,7 @@ integrity.list = {
   { "sessions", "moonbase.session_check" },
   { "blobs", "moonbase.blob_check" },
   { "vectors", "moonbase.vector_check" },
+  { "texts", "moonbase.text_check" },
   { "memory", "moonbase.memory_check" },
   { "graph", "moonbase.graph_check" },
   { "rows", "moonbase.row_check" },

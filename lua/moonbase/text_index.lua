@@ -3,6 +3,7 @@
 -- keeps no text, only numbers that stand for words; whoever takes a text out gives it again.
 
 local core = require "moonbase.core"
+local words = require "moonbase.words"
 
 local text_index = {}
 
@@ -72,6 +73,26 @@ end
 ---@return string[]
 function text_index.words(text)
   return core.words(text)
+end
+
+--- A piece of a text around the words of a query, on one line.
+---@param text string
+---@param query string
+---@return string|nil
+---@return moonbase.Error|nil
+function text_index.snippet(text, query)
+  local at, err = core.text_match(text, query, words.PIECE)
+  if not at then return nil, err end
+  return words.piece(text, at)
+end
+
+--- Whether the index of a set agrees with itself. It reads all of it.
+---@param engine moonbase.Engine
+---@param set moonbase.TextSet
+---@return true|nil
+---@return moonbase.Error|nil err  `corrupt`
+function text_index.check(engine, set)
+  return engine:text_check(set.key)
 end
 
 return text_index

@@ -118,16 +118,26 @@ local function cut_end(text, at)
   return at
 end
 
+--- Bytes of a text that `words.piece` shows at least, if there are as many.
+words.PIECE = SNIPPET_AFTER
+
+--- A piece of a text around a place, on one line.
+---@param text string  valid UTF-8
+---@param at integer
+---@return string
+function words.piece(text, at)
+  local first = cut_start(text, at - SNIPPET_BEFORE)
+  local last = cut_end(text, at + SNIPPET_AFTER)
+  local piece = text:sub(first, last):gsub("%s+", " "):match("^ ?(.-) ?$")
+  return (first > 1 and "…" or "") .. piece .. (last < #text and "…" or "")
+end
+
 --- A piece of a text around the first of the words, on one line.
 ---@param text string    valid UTF-8
 ---@param list string[]  from `words.split`
 ---@return string
 function words.snippet(text, list)
-  local at = first_match(text, list)
-  local first = cut_start(text, at - SNIPPET_BEFORE)
-  local last = cut_end(text, at + SNIPPET_AFTER)
-  local piece = text:sub(first, last):gsub("%s+", " "):match("^ ?(.-) ?$")
-  return (first > 1 and "…" or "") .. piece .. (last < #text and "…" or "")
+  return words.piece(text, first_match(text, list))
 end
 
 return words

@@ -360,6 +360,7 @@ static const luaL_Reg methods[] = {
     { "text_remove", mbL_text_remove },
     { "text_drop", mbL_text_drop },
     { "text_search", mbL_text_search },
+    { "text_check", mbL_text_check },
     { "vectors_put", mbL_vectors_put },
     { "vectors_remove", mbL_vectors_remove },
     { "vectors_search", mbL_vectors_search },

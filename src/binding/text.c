@@ -5,9 +5,12 @@
 #include "binding/connection.h"
 #include "binding/errors.h"
 #include "binding/vm.h"
+#include "kernel/text_match.h"
 #include "kernel/text_stop.h"
 #include "kernel/text_weight.h"
 #include "kernel/text_words.h"
+#include "storage/sqlite_error.h"
+#include "storage/text_check.h"
 #include "storage/text_index.h"
 #include "storage/text_search.h"
 
@@ -30,8 +33,33 @@ static int core_words(lua_State *L)
     return 1;
 }
 
+static int no_memory(lua_State *L)
+{
+    mb_error err;
+    mb_sqlite_fail(&err, NULL, SQLITE_NOMEM, "read words");
+    return mbL_fail(L, &err);
+}
+
+// core.text_match(text, query, piece): where the piece of so many bytes begins that has most of
+// the query's words; 1 when the text has none.
+static int core_text_match(lua_State *L)
+{
+    size_t length, query_length;
+    mbL_vm *vm = mbL_vm_get(L);
+    const char *text = luaL_checklstring(L, 1, &length);
+    const char *query = luaL_checklstring(L, 2, &query_length);
+    size_t piece = (size_t)luaL_checknumber(L, 3);
+    if (!mb_text_terms_read(&vm->text, query, query_length, false))
+        return no_memory(L);
+    size_t at = mb_text_match(&vm->text, text, length, piece);
+    mbL_vm_trim(vm);
+    lua_pushinteger(L, at == length ? 1 : (lua_Integer)at + 1);
+    return 1;
+}
+
 const luaL_Reg mbL_text_functions[] = {
     { "words", core_words },
+    { "text_match", core_text_match },
     { NULL, NULL },
 };
 
@@ -246,4 +274,18 @@ int mbL_text_search(lua_State *L)
         done ? push_hits(L, &top) + push_words(L, &vm->text, query, length, asked) : 0;
     mbL_vm_trim(vm);
     return done ? results : mbL_fail(L, &r.err);
+}
+
+// connection:text_check(set): reads all of a set, and tells whether it agrees with itself.
+int mbL_text_check(lua_State *L)
+{
+    mb_connection *c = mbL_check_connection(L);
+    int64_t set = check_set(L);
+    mb_reader r;
+    bool good = begin(L, c, false, &r) && mb_text_check(&r, set);
+    mb_reader_close(&r);
+    if (!good)
+        return mbL_fail(L, &r.err);
+    lua_pushboolean(L, true);
+    return 1;
 }

@@ -6,7 +6,7 @@
 
 MB_HIDDEN_BEGIN
 
-// core.words.
+// core.words, core.text_match.
 extern const luaL_Reg mbL_text_functions[];
 
 // Methods of a connection; see there.
@@ -14,6 +14,7 @@ int mbL_text_put(lua_State *L);
 int mbL_text_remove(lua_State *L);
 int mbL_text_drop(lua_State *L);
 int mbL_text_search(lua_State *L);
+int mbL_text_check(lua_State *L);
 
 MB_HIDDEN_END
 

@@ -388,6 +388,12 @@ function Engine:text_drop(set)
   return self.connection:text_drop(set)
 end
 
+--- Reads all of a set, and tells whether it agrees with itself.
+---@return true|nil, moonbase.Error? err  `corrupt`
+function Engine:text_check(set)
+  return self.connection:text_check(set)
+end
+
 --- The best k texts for a query.
 ---@param among? integer[]  these serials only, ascending
 ---@return integer[]|nil serials
