@@ -236,7 +236,9 @@ static bool run_path(lua_State *L, call *k)
     if (!there)
         return true;
     if (lua_toboolean(L, FIFTH + 1))
-        return mb_graph_cheapest_path(&k->graph, &wish, &k->hits, &k->cost);
+        return wish.max == INT64_MAX
+                   ? mb_graph_cheapest(&k->graph, &wish, &k->hits, &k->cost)
+                   : mb_graph_cheapest_within(&k->graph, &wish, &k->hits, &k->cost);
     if (!mb_graph_path(&k->graph, &wish, &k->hits))
         return false;
     k->cost = (double)k->hits.count - 1;

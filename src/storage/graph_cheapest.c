@@ -1,191 +1,148 @@
+#include "storage/cost_heap.h"
 #include "storage/graph_path.h"
 #include "storage/node_set.h"
 
-// The number of no label.
-#define NO_LABEL UINT32_MAX
+// The cheapest way to a node, as far as is known.
+typedef struct known {
+    mb_cost cost;
+    double weight;   // of its last edge
+    uint32_t parent; // the node before
+    bool settled;    // there is no cheaper one
+} known;
 
-// A way to a node. A node has several while it is not known which is the best; with a limit of
-// edges a dearer one with fewer edges may be what leads on.
-typedef struct label {
-    double cost;
-    uint32_t edges;
-    uint32_t node;   // number of the node
-    uint32_t parent; // label that it goes on from
-} label;
-
-// What is known of a node.
-typedef struct best {
-    double cost;      // of the cheapest label so far, and its edges
-    uint32_t edges;   // of that one
-    uint32_t settled; // edges of the label settled last, UINT32_MAX before
-} best;
-
-typedef struct search {
-    const mb_graph *graph;
-    const mb_path_wish *wish;
+// A search from one end, cheapest ways first.
+typedef struct side {
+    mb_way way;
     mb_node_set set;
-    mb_buffer bests;  // by number of the node
-    mb_buffer labels; // all that were made
-    mb_buffer heap;   // labels not looked at yet, the best on top
-    size_t waiting;   // how many
-} search;
+    mb_buffer nodes;   // known, by number
+    mb_cost_heap heap; // of numbers
+} side;
 
-static label *label_at(const search *s, uint32_t i)
+// The cheapest way from end to end so far.
+typedef struct meeting {
+    mb_cost cost;
+    uint32_t
+        from; // the node where the two sides meet, as each knows it; MB_NO_NODE: nowhere yet
+    uint32_t to;
+} meeting;
+
+static known *node_at(const side *s, uint32_t number)
 {
-    return (label *)(void *)s->labels.data + i;
+    return (known *)(void *)s->nodes.data + number;
 }
 
-static best *best_at(const search *s, uint32_t i)
+// Notes a way to a node if it is the cheapest yet. Gives the number of the node, or MB_NO_NODE
+// when memory runs out.
+static uint32_t note(side *s, int64_t node, known way)
 {
-    return (best *)(void *)s->bests.data + i;
-}
-
-static uint32_t *heap_of(const search *s)
-{
-    return (uint32_t *)(void *)s->heap.data;
-}
-
-// Whether one label is looked at before another.
-static bool before(const search *s, uint32_t a, uint32_t b)
-{
-    const label *one = label_at(s, a), *other = label_at(s, b);
-    if (one->cost != other->cost)
-        return one->cost < other->cost;
-    if (one->edges != other->edges)
-        return one->edges < other->edges;
-    return a < b;
-}
-
-static bool push(search *s, uint32_t added)
-{
-    mb_buffer_append(&s->heap, &added, sizeof added);
-    if (s->heap.failed)
-        return false;
-    uint32_t *heap = heap_of(s);
-    size_t i = s->waiting++;
-    for (; i > 0 && before(s, added, heap[(i - 1) / 2]); i = (i - 1) / 2)
-        heap[i] = heap[(i - 1) / 2];
-    heap[i] = added;
-    return true;
-}
-
-static uint32_t pop(search *s)
-{
-    uint32_t *heap = heap_of(s), top = heap[0], last = heap[--s->waiting];
-    size_t i = 0, child;
-    s->heap.length -= sizeof last;
-    while ((child = 2 * i + 1) < s->waiting) {
-        if (child + 1 < s->waiting && before(s, heap[child + 1], heap[child]))
-            child++;
-        if (!before(s, heap[child], last))
-            break;
-        heap[i] = heap[child];
-        i = child;
-    }
-    heap[i] = last;
-    return top;
-}
-
-// The number of a node, which is new or known.
-static uint32_t number_of(search *s, int64_t node)
-{
-    static const best unknown = { 0, UINT32_MAX, UINT32_MAX };
     size_t count = s->set.count;
     uint32_t number = mb_node_set_add(&s->set, node);
+    if (number == MB_NO_NODE)
+        return number;
     if (number == count)
-        mb_buffer_append(&s->bests, &unknown, sizeof unknown);
-    return s->bests.failed ? MB_NO_NODE : number;
+        mb_buffer_append(&s->nodes, &way, sizeof way);
+    else if (mb_cost_less(way.cost, node_at(s, number)->cost))
+        *node_at(s, number) = way;
+    else
+        return number;
+    bool good =
+        !s->nodes.failed && mb_cost_heap_push(&s->heap, (mb_cost_entry){ way.cost, number });
+    return good ? number : MB_NO_NODE;
 }
 
-// Whether a way is no better than one that is known: neither cheaper nor shorter.
-static bool is_hopeless(const search *s, const best *known, const label *way)
+static bool begin(side *s, const mb_graph *g, const mb_way *way, int64_t node)
 {
-    if (known->edges == UINT32_MAX)
-        return false;
-    if (known->settled != UINT32_MAX && way->edges >= known->settled)
-        return true;
-    if (way->cost != known->cost)
-        return way->cost > known->cost &&
-               (way->edges >= known->edges || s->wish->max == INT64_MAX);
-    return way->edges >= known->edges;
+    *s = (side){ .way = *way };
+    mb_node_set_init(&s->set, g->arena);
+    mb_buffer_init(&s->nodes, mb_arena_allocator(g->arena));
+    mb_cost_heap_init(&s->heap, g->arena);
+    known start = { .parent = MB_NO_NODE };
+    return note(s, node, start) != MB_NO_NODE || mb_reader_no_memory(g->reader);
 }
 
-static bool add_label(search *s, label way)
+// Takes entries away that a cheaper way has made void.
+static void skip_settled(side *s)
 {
-    best *known = best_at(s, way.node);
-    if (is_hopeless(s, known, &way))
-        return true;
-    if (known->edges == UINT32_MAX || way.cost <= known->cost) {
-        known->cost = way.cost;
-        known->edges = way.edges;
-    }
-    size_t count = s->labels.length / sizeof way;
-    mb_buffer_append(&s->labels, &way, sizeof way);
-    return !s->labels.failed && count < NO_LABEL && push(s, (uint32_t)count);
+    while (s->heap.count > 0 && node_at(s, mb_cost_heap_top(&s->heap)->item)->settled)
+        mb_cost_heap_pop(&s->heap);
 }
 
-// Ways over each of the edges of the node that a label leads to.
-static bool go_on(search *s, uint32_t from)
+// Looks whether a node that one side knows is known to the other too, and leads to a cheaper
+// way than the one so far.
+static void meet(const side *s, const side *other, uint32_t number, bool forward, meeting *m)
 {
+    uint32_t there = mb_node_set_find(&other->set, s->set.keys[number]);
+    if (there == MB_NO_NODE)
+        return;
+    mb_cost cost = mb_cost_add(node_at(s, number)->cost, node_at(other, there)->cost);
+    if (m->from == MB_NO_NODE || mb_cost_less(cost, m->cost))
+        *m = (meeting){ cost, forward ? number : there, forward ? there : number };
+}
+
+// Settles the next node of a side, and looks at what is around it.
+static bool advance(const mb_graph *g, side *s, const side *other, bool forward, meeting *m)
+{
+    uint32_t number = mb_cost_heap_pop(&s->heap).item;
+    mb_cost here = node_at(s, number)->cost;
     mb_edges e;
-    label start = *label_at(s, from);
-    mb_edges_of(&e, s->graph, &s->wish->way, s->set.keys[start.node]);
+    node_at(s, number)->settled = true;
+    mb_edges_of(&e, g, &s->way, s->set.keys[number]);
     while (mb_edges_next(&e)) {
-        label way = { start.cost + e.weight, start.edges + 1, number_of(s, e.other), from };
-        if (way.node == MB_NO_NODE || !add_label(s, way))
-            return mb_reader_no_memory(s->graph->reader);
+        mb_cost cost = mb_cost_add(here, (mb_cost){ e.weight, 1 });
+        uint32_t next = note(s, e.other, (known){ cost, e.weight, number, false });
+        if (next == MB_NO_NODE)
+            return mb_reader_no_memory(g->reader);
+        meet(s, other, next, forward, m);
     }
-    return mb_reader_good(s->graph->reader);
+    return mb_reader_good(g->reader);
 }
 
-// Looks at labels until one leads to the end; NO_LABEL when none does.
-static bool run(search *s, uint32_t *found)
+// Whether nothing cheaper can be found any more.
+static bool is_over(side *from, side *to, const meeting *m)
 {
-    *found = NO_LABEL;
-    while (s->waiting > 0) {
-        uint32_t next = pop(s);
-        label way = *label_at(s, next);
-        best *known = best_at(s, way.node);
-        if (known->settled != UINT32_MAX &&
-            (way.edges >= known->settled || s->wish->max == INT64_MAX))
-            continue;
-        known->settled = way.edges;
-        if (s->set.keys[way.node] == s->wish->to) {
-            *found = next;
-            return true;
-        }
-        if ((int64_t)way.edges < s->wish->max && !go_on(s, next))
+    skip_settled(from);
+    skip_settled(to);
+    if (from->heap.count == 0 || to->heap.count == 0)
+        return true;
+    mb_cost least =
+        mb_cost_add(mb_cost_heap_top(&from->heap)->cost, mb_cost_heap_top(&to->heap)->cost);
+    return m->from != MB_NO_NODE && !mb_cost_less(least, m->cost);
+}
+
+// Appends the way, and adds its weights up from its beginning.
+static bool add_way(const side *from, const side *to, const meeting *m, mb_hits *hits,
+                    double *cost)
+{
+    double place = node_at(from, m->from)->cost.edges;
+    *cost = node_at(from, m->from)->cost.sum;
+    for (uint32_t at = m->from; at != MB_NO_NODE; at = node_at(from, at)->parent) {
+        if (!mb_hits_add(hits, from->set.keys[at], 0, -(double)node_at(from, at)->cost.edges,
+                         0))
+            return false;
+    }
+    for (uint32_t at = m->to; node_at(to, at)->parent != MB_NO_NODE;) {
+        *cost += node_at(to, at)->weight;
+        at = node_at(to, at)->parent;
+        place++;
+        if (!mb_hits_add(hits, to->set.keys[at], 0, -place, 0))
             return false;
     }
     return true;
 }
 
-static bool start(search *s, const mb_graph *g, const mb_path_wish *wish)
+bool mb_graph_cheapest(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits, double *cost)
 {
-    mb_allocator allocator = mb_arena_allocator(g->arena);
-    *s = (search){ .graph = g, .wish = wish };
-    mb_node_set_init(&s->set, g->arena);
-    mb_buffer_init(&s->bests, allocator);
-    mb_buffer_init(&s->labels, allocator);
-    mb_buffer_init(&s->heap, allocator);
-    label first = { 0, 0, number_of(s, wish->from), NO_LABEL };
-    return first.node != MB_NO_NODE && add_label(s, first);
-}
-
-bool mb_graph_cheapest_path(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits,
-                            double *cost)
-{
-    search s;
-    uint32_t found;
-    if (!start(&s, g, wish))
-        return mb_reader_no_memory(g->reader);
-    if (!run(&s, &found))
+    side from, to;
+    meeting m = { .from = MB_NO_NODE };
+    mb_way back = mb_way_back(&wish->way);
+    if (!begin(&from, g, &wish->way, wish->from) || !begin(&to, g, &back, wish->to))
         return false;
-    *cost = found == NO_LABEL ? 0 : label_at(&s, found)->cost;
-    for (; found != NO_LABEL; found = label_at(&s, found)->parent) {
-        const label *way = label_at(&s, found);
-        if (!mb_hits_add(hits, s.set.keys[way->node], 0, -(double)way->edges, 0))
-            return mb_reader_no_memory(g->reader);
+    meet(&from, &to, 0, true, &m);
+    while (!is_over(&from, &to, &m)) {
+        bool forward = from.heap.count <= to.heap.count;
+        if (!advance(g, forward ? &from : &to, forward ? &to : &from, forward, &m))
+            return false;
     }
-    return true;
+    return m.from == MB_NO_NODE || add_way(&from, &to, &m, hits, cost) ||
+           mb_reader_no_memory(g->reader);
 }

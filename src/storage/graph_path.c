@@ -93,17 +93,19 @@ static bool add_both(const side *from, const side *to, int64_t meeting, mb_hits 
     return add_way(from, here, 0, -1, hits) && add_way(to, parent_of(to, there), 1, 1, hits);
 }
 
-static mb_direction reverse(mb_direction direction)
+mb_way mb_way_back(const mb_way *way)
 {
-    return direction == MB_BOTH ? MB_BOTH : direction == MB_OUT ? MB_IN : MB_OUT;
+    mb_way back = *way;
+    if (way->direction != MB_BOTH)
+        back.direction = way->direction == MB_OUT ? MB_IN : MB_OUT;
+    return back;
 }
 
 bool mb_graph_path(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits)
 {
     side from, to;
-    mb_way back = wish->way;
+    mb_way back = mb_way_back(&wish->way);
     int64_t meeting = wish->from == wish->to ? wish->from : 0;
-    back.direction = reverse(back.direction);
     if (!begin(&from, g, &wish->way, wish->from) || !begin(&to, g, &back, wish->to))
         return false;
     while (meeting == 0 && from.depth + to.depth < wish->max && waiting(&from) > 0 &&

@@ -19,9 +19,14 @@ MB_HIDDEN_BEGIN
 bool mb_graph_path(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits);
 
 // The same with the least sum of weights, and of those with the fewest edges; `cost` is the
-// sum.
-bool mb_graph_cheapest_path(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits,
-                            double *cost);
+// sum. How many edges there may be is not looked at by the first, which is quicker.
+bool mb_graph_cheapest(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits,
+                       double *cost);
+bool mb_graph_cheapest_within(const mb_graph *g, const mb_path_wish *wish, mb_hits *hits,
+                              double *cost);
+
+// The way that leads back over the same edges.
+mb_way mb_way_back(const mb_way *way);
 
 MB_HIDDEN_END
 
