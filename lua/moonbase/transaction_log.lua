@@ -8,6 +8,7 @@ local write_set = require "moonbase.write_set"
 local transaction_log = {}
 
 local BATCH = 1000
+local PAGE = 100
 
 -- The keys of a scope are those from the first to the last.
 local FIRST = "($scope << 40)"
@@ -42,7 +43,8 @@ local IS_OPEN = [[
 local OPEN = [[
   SELECT p.number, t.id FROM transaction_participants p
   JOIN transactions t ON t.key = ]] .. FIRST .. [[ + p.number
-  WHERE p.scope = $scope AND p.name = $name AND p.number > $after ORDER BY p.number LIMIT 100]]
+  WHERE p.scope = $scope AND p.name = $name AND p.number > $after
+  ORDER BY p.number LIMIT ]] .. PAGE
 
 local REMOVE_PARTICIPANT = [[
   DELETE FROM transaction_participants
@@ -171,7 +173,7 @@ function transaction_log.close(ctx, number, names)
   return count
 end
 
---- Up to 100 transactions, oldest first, of which that participant is not done.
+--- A page of transactions, oldest first, of which that participant is not done.
 ---@param ctx moonbase.Context
 ---@param name string
 ---@param after integer  numbers behind this one
@@ -195,6 +197,6 @@ function transaction_log.prune(ctx, before)
   return ctx.engine:run(PRUNE, scope, before, BATCH)
 end
 
-transaction_log.BATCH = BATCH
+transaction_log.BATCH, transaction_log.PAGE = BATCH, PAGE
 
 return transaction_log

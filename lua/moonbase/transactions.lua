@@ -137,7 +137,7 @@ local function recover(ctx, name, fn, progress)
       if not done then return nil, err end
       progress.done, after = progress.done + done, entry.number
     end
-    if #list == 0 then return true end
+    if #list < transaction_log.PAGE then return true end
   end
 end
 

@@ -17,7 +17,7 @@ local steps = {}
 
 -- The parts load when first used; that they are loaded is not what a step is about.
 local PARTS = "threads runs checkpoints events leases jobs kv flows sessions blobs artifacts specs "
-  .. "profiles vectors memory graph gc"
+  .. "profiles vectors memory graph gc transactions"
 for part in PARTS:gmatch "%S+" do pcall(require, "moonbase." .. part) end
 
 local function canonical(value)
