@@ -14,25 +14,20 @@ local function context(s, name)
   return require("moonbase.memory").new(s.context:with { embedder = embedder })
 end
 
-local function of(record)
-  return record and { record.id, record.text, record.tags, record.metadata, record.entities,
-    record.created_at, record.updated_at, record.vector }
-end
-
 return steps.scenario {
   { "remember", function(s)
-    return of(assert(context(s, "one"):remember { id = "a", text = "Ann likes \"green tea\"",
+    return (assert(context(s, "one"):remember { id = "a", text = "Ann likes \"green tea\"",
       tags = { "x" }, metadata = { n = 1 }, namespace = "u/ann", source = "s", ttl = 100000 }))
   end },
   { "another", function(s)
-    return of(assert(context(s, "one"):remember { id = "b", text = "Bob likes coffee",
+    return (assert(context(s, "one"):remember { id = "b", text = "Bob likes coffee",
       entities = { "Bob" }, vector = { 1, 2, 3 }, type = "fact" }))
   end },
   { "the same id again", function(s)
-    return of(assert(context(s, "one"):remember { id = "a", text = "Ann likes black tea", ttl = 1500 }))
+    return (assert(context(s, "one"):remember { id = "a", text = "Ann likes black tea", ttl = 1500 }))
   end },
   { "update", function(s)
-    return of(assert(context(s, "one"):update("b", { text = "Bob hates coffee", metadata = { m = 2 } })))
+    return (assert(context(s, "one"):update("b", { text = "Bob hates coffee", metadata = { m = 2 } })))
   end },
   { "a checkpoint", function(s)
     return #assert(s.checkpoints:commit { thread = "t", run = { id = "r", agent = "g" },
@@ -41,7 +36,7 @@ return steps.scenario {
   { "reembed those of one embedder", function(s) return context(s, "two"):reembed { limit = 2 } end },
   { "reembed those of another", function(s) return context(s, "two"):reembed { limit = 2 } end },
   { "list", function(s)
-    return of(assert(context(s, "two"):list { namespace = "default", limit = 1 }).items[1])
+    return (assert(context(s, "two"):list { namespace = "default", limit = 1 }).items[1])
   end },
   { "history", function(s) return context(s, "two"):history("b") end },
   { "sweep", function(s) return context(s, "two"):sweep() end },
