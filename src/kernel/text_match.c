@@ -10,13 +10,13 @@ typedef struct sight {
     size_t last[WORDS]; // where each was met last, + 1; 0: nowhere
 } sight;
 
-// How many of the words are in the `piece` bytes before `end`, and where the first of them is.
-static size_t seen(const sight *s, size_t end, size_t piece, size_t *first)
+// How many of the words begin in the `piece` bytes up to `at`, and where the first of them is.
+static size_t seen(const sight *s, size_t at, size_t piece, size_t *first)
 {
     size_t found = 0;
-    *first = end;
+    *first = at;
     for (size_t i = 0; i < s->count; i++) {
-        if (s->last[i] == 0 || s->last[i] - 1 + piece < end)
+        if (s->last[i] == 0 || s->last[i] - 1 + piece < at)
             continue;
         found++;
         if (s->last[i] - 1 < *first)
@@ -46,7 +46,7 @@ size_t mb_text_match(const mb_text_terms *query, const char *text, size_t length
         if (i == s.count)
             continue;
         s.last[i] = word.first + 1;
-        size_t found = seen(&s, word.last, piece, &first);
+        size_t found = seen(&s, word.first, piece, &first);
         if (found > most) {
             most = found;
             best = first;
