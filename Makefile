@@ -46,7 +46,7 @@ LUA_FILES := $(shell find lua spec examples bench -name '*.lua' 2>/dev/null)
 C_FILES   := $(wildcard src/*/*.[ch] spec/*/*.[ch] bench/*.[ch] bench/*/*.[ch])
 LUA_ENV   := LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="$(BUILD)/5.4/?.so;;"
 
-.PHONY: build processes native test demo bench lint lint-lua lint-c asan asan-test valgrind fuzz fuzz-run \
+.PHONY: build processes native faults test demo bench lint lint-lua lint-c asan asan-test valgrind fuzz fuzz-run \
         install clean
 .DELETE_ON_ERROR:
 
@@ -107,11 +107,19 @@ $(BUILD)/native/%_test: spec/native/%_test.c $(ENGINE_OBJECTS)
 
 # Drives the Lua layer too, which it loads from ./lua.
 $(BUILD)/native/faults_lua_test: $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/native/fault_*.c))
+$(BUILD)/native/power_loss_lua_test: $(BUILD)/spec/native/crash_vfs.o
 
 $(BUILD)/spec/%.o: spec/%.c
 	@mkdir -p $(@D)
 	@echo "  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Every fault at every place, and the power failing at every write: `make test` tries some of them.
+faults:
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build native
+	MOONBASE_FAULTS=all $(BUILD)/native/faults_lua_test $(ONLY)
+	MOONBASE_POWER=all $(BUILD)/native/power_loss_lua_test $(ONLY)
 
 test:
 	@scripts/setup test
@@ -166,13 +174,14 @@ asan:
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
 asan-test: build native
-	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=$(or $(MOONBASE_FAULTS),8) UNDER="$(ASAN_UNDER)" \
+	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=$(or $(MOONBASE_FAULTS),8) \
+	    MOONBASE_POWER=$(or $(MOONBASE_POWER),5) UNDER="$(ASAN_UNDER)" \
 	    scripts/test
 
 valgrind:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory build native
-	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=few ENGINES=$(LUA) UNDER="valgrind --quiet --error-exitcode=9 \
+	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=few MOONBASE_POWER=1 ENGINES=$(LUA) UNDER="valgrind --quiet --error-exitcode=9 \
 	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
 	    --keep-debuginfo=yes" scripts/test
 

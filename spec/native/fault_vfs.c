@@ -49,6 +49,11 @@ static int file_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
 
 static int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
 {
+    int error = fault(of(file)->vfs, FAULT_TORN_WRITE);
+    if (error != SQLITE_OK) {
+        of(file)->real->pMethods->xWrite(of(file)->real, from, size / 2, at);
+        return error;
+    }
     TRY(file, FAULT_WRITE, xWrite(real, from, size, at));
 }
 

@@ -21,7 +21,8 @@ typedef enum fault_kind {
     FAULT_DELETE,
     FAULT_SHM_MAP,
     FAULT_SHM_LOCK,
-    FAULT_KINDS // how many
+    FAULT_TORN_WRITE, // half of it is there nevertheless
+    FAULT_KINDS       // how many
 } fault_kind;
 
 typedef struct fault_vfs {

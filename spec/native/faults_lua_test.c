@@ -48,6 +48,7 @@ static const fault_case cases[] = {
     FILE_FAULT("open", FAULT_OPEN, SQLITE_CANTOPEN, "io"),
     FILE_FAULT("read", FAULT_READ, SQLITE_IOERR_READ, "io"),
     FILE_FAULT("write", FAULT_WRITE, SQLITE_IOERR_WRITE, "io"),
+    FILE_FAULT("torn write", FAULT_TORN_WRITE, SQLITE_IOERR_WRITE, "io"),
     FILE_FAULT("full disk", FAULT_WRITE, SQLITE_FULL, "full"),
     FILE_FAULT("sync", FAULT_SYNC, SQLITE_IOERR_FSYNC, "io"),
     FILE_FAULT("truncate", FAULT_TRUNCATE, SQLITE_IOERR_TRUNCATE, "io"),
