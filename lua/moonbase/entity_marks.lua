@@ -80,17 +80,26 @@ local function first_character(text)
   return match(text, "^[%z\1-\127\194-\244][\128-\191]*") or ""
 end
 
--- A title begins with a capital in each of its long words; scripts without capitals are taken as
--- they are. Other words between quotes are somebody's speech.
+-- Whether a word of a title is in small letters: true, false, or nil in scripts that have none.
+local function is_small(word)
+  local first = first_character(word)
+  if letters.is_small(first) then return true end
+  return letters.is_capital(first) and false or nil
+end
+
+-- A title has capitals in its first and in all its long words, and more than one; scripts without
+-- capitals are taken as they are. Other words between quotes are somebody's speech.
 local function is_title(text)
   if find(text, "[%c.!?]") or find(text, "^%s") or find(text, "%s$") then return false end
-  local count = 0
+  local count, capitals, cased = 0, 0, false
   for word in text:gmatch("%S+") do
     count = count + 1
-    local small = letters.is_small(first_character(word))
+    local small = is_small(word)
     if small and (count == 1 or #word > 3) then return false end
+    if small == false then capitals = capitals + 1 end
+    cased = cased or small ~= nil
   end
-  return count >= 1 and count <= MOST_WORDS and find(text, "[%a\128-\255]") ~= nil
+  return count <= MOST_WORDS and (capitals > 1 or not cased) and find(text, "[%a\128-\255]") ~= nil
 end
 
 local function title_at(text, at, opening)

@@ -13,43 +13,51 @@ local MOST_WORDS = 6 -- of a name
 local LONGEST = 64   -- bytes of a word
 local SHOUTED = 6    -- letters of an acronym, at most
 
--- What opens sentences, and words of the calendar, which everything would be connected by.
+-- No names wherever they stand: capitals by custom, titles, and words of the calendar, which
+-- everything would be connected by.
+local NEVER = check.set [[
+  i i'd i'll i'm i've monday tuesday wednesday thursday friday saturday sunday january february
+  march april june july august september october november december mon tue wed thu fri sat sun
+  mr mrs ms dr prof sir madam
+]]
+
+-- What opens sentences; inside of one such a word may be part of a name ("the Great Wall").
 local ORDINARY = check.set [[
   a about above absolutely according actually add after again ah all alright also although
-  always am an and another any anybody anyone anything anyway apparently are aren't as ask at
-  awesome basically be because been before being below besides best better between big both but
-  by bye call can can't cannot check choose clearly click close come congrats congratulations
-  cool could currently definitely delete dear describe despite did didn't do does doesn't don't
-  done due during each earlier early either else enjoy especially even eventually ever every
-  everybody everyone everything exactly except excellent exciting explain fantastic feel few
-  finally find first following for fortunately from further generally get give given glad go
-  good got great guess had happy has have haven't having he he's hello help hence her here
-  here's hers hey hi him his honestly hope how how's however i i'd i'll i'm i've if imagine in
-  including indeed inside instead interesting into is isn't it it'll it's its just keep know
-  last lately later learn least less let let's like likewise listen literally little long look
-  lots love luckily made make many may maybe me meanwhile might mine more moreover most much
-  must my need neither never nevertheless new next nice no nobody none nope nor not note nothing
-  now obviously of off often oh ok okay old on once one only onto open or originally other
-  others otherwise our ours out outside over own perfect perhaps personally please possibly
-  pretty previously probably put quite rather read really recently regarding regardless remember
-  right run sadly same save say see seems send set several shall she she's should show similarly
-  simply since so some somebody someone something sometimes somewhere soon sorry sounds speak
-  specifically start still stop such sure surely take talk tell than thank thanks that that's
-  the their theirs them then there there's therefore these they they'd they'll they're they've
-  thing things think this those though three through thus till to today together tomorrow
-  tonight too total totally toward true try turn two under unfortunately unless unlike until up
-  update upon us use used usually very via wait want was wasn't watch way we we'd we'll we're
-  we've welcome well were weren't what what's whatever when when's whenever where where's
-  whereas wherever whether which while who who's whoever whole whom whose why will wish with
-  within without won't wonderful work would wouldn't wow write wrote yeah year years yep yes
-  yesterday yet you you'd you'll you're you've your yours monday tuesday wednesday thursday
-  friday saturday sunday january february march april june july august september october
-  november december mon tue wed thu fri sat sun mr mrs ms dr prof sir madam der die das den dem
-  des ein eine einer und oder aber ich du er sie es wir ihr ist war hat haben wenn wie wo wer
-  wann warum ja nein bitte danke hallo auch nicht heute gestern morgen le les un une des et ou
-  mais je tu il elle nous vous ils elles est pour dans avec qui que quoi quand comment pourquoi
-  oui non merci bonjour ce cette ces mon ma mes el los las una uno y pero yo tú él ella nosotros
-  ellos es para con quien que como cuando donde sí gracias hola este esta estos estas mi mis
+  always am an and another any anybody anyone anything anyway apparently are as ask at awesome
+  basically be because been before being below besides best better between big both but by bye
+  call can cannot check choose clearly click close come congrats congratulations cool could
+  currently definitely delete dear describe despite did do does done due during each earlier
+  early either else enjoy especially even eventually ever every everybody everyone everything
+  exactly except excellent exciting explain fantastic feel few finally find first following for
+  fortunately from further generally get give given glad go good got great guess had happy has
+  have having he hello help hence her here hers hey hi him his honestly hope how however if
+  imagine in including indeed inside instead interesting into is it its just keep know last
+  lately later learn least less let like likewise listen literally little long look lots love
+  luckily made make many maybe me meanwhile might mine more moreover most much must my need
+  neither never nevertheless next nice no nobody none nope nor not note nothing now obviously of
+  off often oh ok okay old on once one only onto open or originally other others otherwise our
+  ours out outside over own perfect perhaps personally please possibly pretty previously
+  probably put quite rather read really recently regarding regardless remember right run sadly
+  same save say see seems send set several shall she should show similarly simply since so some
+  somebody someone something sometimes somewhere soon sorry sounds speak specifically start
+  still stop such sure surely take talk tell than thank thanks that the their theirs them then
+  there therefore these they thing things think this those though three through thus till to
+  today together tomorrow tonight too total totally toward true try turn two under unfortunately
+  unless unlike until up update upon us use used usually very via wait want was watch way we
+  welcome well were what whatever when whenever where whereas wherever whether which while who
+  whoever whole whom whose why will wish with within without wonderful work would wow write
+  wrote yeah year years yep yes yesterday yet you your yours der die das den dem des ein eine
+  einer und oder aber ich du er sie es wir ihr ist war hat haben wenn wie wo wer wann warum ja
+  nein bitte danke hallo auch nicht heute gestern morgen le les un une et ou mais je tu il elle
+  nous vous ils elles est pour dans avec qui que quoi quand comment pourquoi oui non merci
+  bonjour ce cette ces ma mes el los las una uno y pero yo tú él ella nosotros ellos para con
+  quien como cuando donde sí gracias hola este esta estos estas mi mis appreciate plus life
+  nature looks gonna wanna gotta cheers yup yay woah whoa woohoo stay aww crazy believe btw
+  catch reminds super took takes feels makes cherish lucky hard tough proud impressive bet count
+  change almost anyways anytime people small care hang gives heard met pets animals books music
+  events game fingers challenges worries overall everywhere oof phew ouch yum bummer mm hmm huh
+  haha lol yea nah omg may cute dance art chat rock mental
 ]]
 
 -- Small words inside of names.
@@ -68,18 +76,19 @@ end
 local function plain_signs(text)
   if not find(text, "[\194\226\227\239]") then return text end
   text = text:gsub("\226\128[\128-\152\154-\191]", function(sign)
-    return sign == "\226\128\166" and ".  " or ",  " -- an ellipsis ends a sentence
+    if sign == "\226\128\166" then return ".  " end -- an ellipsis ends a sentence
+    return find(sign, "[\156-\159]$") and '"  ' or ",  "
   end)
   text = text:gsub("\194[\128-\169\171-\180\182-\185\187-\191]", ", ")
   text = text:gsub("\226[\129-\175][\128-\191]", ",  "):gsub("\227\128[\128-\191]", ",  ")
   return (text:gsub("\239\188[\129-\143]", ",  "))
 end
 
--- Does a sentence, a line or an item begin here?
+-- Does a sentence, a line, an item or somebody's speech begin here?
 local function opens_sentence(text, at)
   local before = sub(text, math.max(1, at - 12), at - 1):reverse()
   local gap = match(before, "^[%s\"'(%[*_>,-]*")
-  if #gap == #before or find(gap, "\n", 1, true) then return true end
+  if #gap == #before or find(gap, "[\n\"]") then return true end
   return find(before, "^[.!?:;|]", #gap + 1) ~= nil
 end
 
@@ -108,9 +117,13 @@ local function capital_word(text, from)
   return item
 end
 
-local function is_ordinary(item)
-  return ORDINARY[item.key] or not find(item.word, "^..")
+local function is_never(item)
+  return NEVER[item.key] or find(item.key, "'%l%l?$") or not find(item.word, "^..")
     or (#item.word <= 3 and find(item.word, "^[\195-\213][\128-\191]$") ~= nil)
+end
+
+local function is_ordinary(item)
+  return ORDINARY[item.key] or is_never(item) or find(item.key, "(%l)%1%1") ~= nil
 end
 
 -- Do the two stand in one name?
@@ -125,25 +138,31 @@ local function joined(text, one, other)
   return true
 end
 
--- Ordinary words at both ends of a run of capitals are no part of the name.
-local function trimmed(run)
+-- What a run of capitals begins with by grammar, and what is no name anywhere, is not part of it.
+local function trimmed(run, opens)
   local first, last = 1, #run
-  while first <= last and is_ordinary(run[first]) do first = first + 1 end
-  while last >= first and is_ordinary(run[last]) do last = last - 1 end
+  local is_extra = opens and is_ordinary or is_never
+  while first <= last and is_extra(run[first]) do first = first + 1 end
+  while last >= first and is_never(run[last]) do last = last - 1 end
   return first, last
+end
+
+local function all_ordinary(run, first, last)
+  for i = first, last do
+    if not is_ordinary(run[i]) then return false end
+  end
+  return true
 end
 
 local function is_shouted(word)
   return #word > SHOUTED and not find(word, "[%l\128-\255]")
 end
 
-local function name_of(run, first, last)
-  local words = {}
+local function any_shouted(run, first, last)
   for i = first, last do
-    if is_shouted(run[i].word) then return nil end
-    words[#words + 1] = run[i].word
+    if is_shouted(run[i].word) then return true end
   end
-  return words
+  return false
 end
 
 local function ends_ordinarily(key)
@@ -153,14 +172,16 @@ local function ends_ordinarily(key)
   return false
 end
 
--- A name between the first and the last word, with what joins them.
+-- A name from the first word to the last, with what joins them.
 local function add(state, text, run)
-  local first, last = trimmed(run)
-  if first > last or last - first >= MOST_WORDS or not name_of(run, first, last) then return end
+  local opens = opens_sentence(text, run[1].first)
+  local first, last = trimmed(run, opens)
+  if last - first >= MOST_WORDS or all_ordinary(run, first, last)
+    or any_shouted(run, first, last) then return end
   local from, to = run[first], run[last]
   local name = sub(text, from.first, to.first - 1) .. to.word
   local found = { first = from.first, last = to.last, name = name }
-  if first < last or not opens_sentence(text, from.first) then
+  if first < last or first > 1 or not opens then
     state.sure[#state.sure + 1] = found
   elseif not ends_ordinarily(from.key) then
     found.key = from.key
