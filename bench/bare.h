@@ -23,6 +23,7 @@ typedef struct bare_work {
 extern const bare_work bare_blobs[];
 extern const bare_work bare_checkpoints[];
 extern const bare_work bare_events[];
+extern const bare_work bare_graph[];
 extern const bare_work bare_sessions[];
 extern const bare_work bare_threads[];
 extern const bare_work bare_vectors[];

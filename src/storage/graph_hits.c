@@ -6,7 +6,7 @@
 static const char NODES[] = "SELECT key, name FROM graph_nodes WHERE key >= $key ORDER BY key";
 static const char RELATION[] = "SELECT key, name FROM graph_relations WHERE key = $key";
 
-// Stepping over so many rows costs about as much as seeking the next one.
+// Stepping to a key that lies so far ahead costs about as much as seeking it.
 enum { NEAR = 8 };
 
 void mb_hits_init(mb_hits *hits, mb_arena *arena)
@@ -97,11 +97,12 @@ static bool next_name(names *n)
 // Goes to the row of a key, which lies behind the present one.
 static bool seek_name(names *n, int64_t key)
 {
-    for (int i = 0; n->row && n->present < key && i < NEAR; i++) {
-        if (!next_name(n))
-            return false;
-    }
-    if (!n->row || n->present < key) {
+    if (n->row && key - n->present <= NEAR) {
+        while (n->row && n->present < key) {
+            if (!next_name(n))
+                return false;
+        }
+    } else {
         if (!mb_reader_use(n->reader, NODES))
             return false;
         mb_reader_bind(n->reader, 1, key);

@@ -2,11 +2,16 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "storage/node_set.h"
 
-// Chances that are not dealt out yet when the rest does not matter any more.
-static const double REST = 1e-15;
+// What a step may still change in the end.
+static const double STILL = 1e-14;
+
+// Each step leaves less than the share 1 - alpha of a change: so many, divided by alpha, leave
+// none that a number holds.
+static const double STEPS = 36;
 
 // Scores that are equal up to this count as equal: the order of additions may not decide.
 static const double GRAIN = 1.0 / 1099511627776.0;
@@ -135,39 +140,47 @@ static bool read_region(region *p, const mb_graph *g, const int64_t *seeds, size
     return true;
 }
 
-// Deals out what waits at each node: some of it stays, the rest goes on over the edges. Gives
-// what waits then.
-static double deal(const region *p, double alpha, double *scores, double *waiting)
+// Where all walks are one step later. Gives how much that changes. One that no edge leads on
+// begins again at the seeds, as some of the others do.
+static double step(const region *p, size_t seeds, double alpha, const double *scores,
+                   double *next)
 {
     const uint32_t *ends = ends_of(p);
     const double *shares = shares_of(p);
-    double rest = 0;
+    double lost = 0, change = 0;
+    memset(next, 0, p->set.count * sizeof *next);
     for (const place *at = p->places, *last = at + p->set.count; at < last; at++) {
-        double here = waiting[at->number], onward = (1 - alpha) * here;
-        waiting[at->number] = 0;
-        scores[at->number] += here;
+        double onward = (1 - alpha) * scores[at->number];
+        if (at->begin == at->end)
+            lost += scores[at->number];
         for (uint32_t e = at->begin; e < at->end; e++)
-            waiting[ends[e]] += onward * shares[e];
+            next[ends[e]] += onward * shares[e];
     }
+    for (size_t i = 0; i < seeds; i++)
+        next[i] += (alpha * (1 - lost) + lost) / (double)seeds;
     for (size_t i = 0; i < p->set.count; i++)
-        rest += waiting[i];
-    return rest;
+        change += fabs(next[i] - scores[i]);
+    return change;
 }
 
-// How often walks from the first `seeds` nodes come to each, before they end. One that ends
-// where no edge leads on begins again at the seeds as any other does, which changes all by one
-// factor.
-static void spread(const region *p, size_t seeds, double alpha, double *scores, double *waiting)
+// Walks from the first `seeds` nodes, step by step, until no step changes where they are; by so
+// many steps there is no change left in any graph. Gives the scores, in one of the two arrays.
+static double *settle(const region *p, size_t seeds, double alpha, double *scores, double *next)
 {
-    double sum = 0;
+    double sum = 0, change = 1;
     for (size_t i = 0; i < seeds; i++)
-        waiting[i] = 1 / (double)seeds;
-    while (deal(p, alpha, scores, waiting) > REST) {
+        scores[i] = 1 / (double)seeds;
+    for (int steps = (int)(STEPS / alpha); change > STILL && steps > 0; steps--) {
+        change = step(p, seeds, alpha, scores, next);
+        double *swapped = scores;
+        scores = next;
+        next = swapped;
     }
     for (size_t i = 0; i < p->set.count; i++)
         sum += scores[i];
     for (size_t i = 0; i < p->set.count; i++)
         scores[i] /= sum;
+    return scores;
 }
 
 bool mb_graph_rank(const mb_graph *g, const int64_t *seeds, size_t count, double alpha,
@@ -179,10 +192,10 @@ bool mb_graph_rank(const mb_graph *g, const int64_t *seeds, size_t count, double
     if (!read_region(&p, g, seeds, count))
         return false;
     double *scores = mb_arena_take(g->arena, p.set.count * sizeof *scores);
-    double *waiting = mb_arena_take(g->arena, p.set.count * sizeof *waiting);
-    if (scores == NULL || waiting == NULL)
+    double *next = mb_arena_take(g->arena, p.set.count * sizeof *next);
+    if (scores == NULL || next == NULL)
         return mb_reader_no_memory(g->reader);
-    spread(&p, count, alpha, scores, waiting);
+    scores = settle(&p, count, alpha, scores, next);
     for (size_t i = 0; i < p.set.count; i++) {
         if (scores[i] > 0 &&
             !mb_hits_add(hits, p.set.keys[i], 0, nearbyint(scores[i] / GRAIN), scores[i]))
