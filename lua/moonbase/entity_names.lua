@@ -23,37 +23,37 @@ local NEVER = check.set [[
 
 -- What opens sentences; inside of one such a word may be part of a name ("the Great Wall").
 local ORDINARY = check.set [[
-  a about above absolutely according actually add after again ah all alright also although
-  always am an and another any anybody anyone anything anyway apparently are as ask at awesome
-  basically be because been before being below besides best better between big both but by bye
-  call can cannot check choose clearly click close come congrats congratulations cool could
-  currently definitely delete dear describe despite did do does done due during each earlier
-  early either else enjoy especially even eventually ever every everybody everyone everything
-  exactly except excellent exciting explain fantastic feel few finally find first following for
-  fortunately from further generally get give given glad go good got great guess had happy has
-  have having he hello help hence her here hers hey hi him his honestly hope how however if
-  imagine in including indeed inside instead interesting into is it its just keep know last
-  lately later learn least less let like likewise listen literally little long look lots love
-  luckily made make many maybe me meanwhile might mine more moreover most much must my need
-  neither never nevertheless next nice no nobody none nope nor not note nothing now obviously of
-  off often oh ok okay old on once one only onto open or originally other others otherwise our
-  ours out outside over own perfect perhaps personally please possibly pretty previously
-  probably put quite rather read really recently regarding regardless remember right run sadly
-  same save say see seems send set several shall she should show similarly simply since so some
-  somebody someone something sometimes somewhere soon sorry sounds speak specifically start
-  still stop such sure surely take talk tell than thank thanks that the their theirs them then
-  there therefore these they thing things think this those though three through thus till to
-  today together tomorrow tonight too total totally toward true try turn two under unfortunately
-  unless unlike until up update upon us use used usually very via wait want was watch way we
-  welcome well were what whatever when whenever where whereas wherever whether which while who
-  whoever whole whom whose why will wish with within without wonderful work would wow write
-  wrote yeah year years yep yes yesterday yet you your yours der die das den dem des ein eine
-  einer und oder aber ich du er sie es wir ihr ist war hat haben wenn wie wo wer wann warum ja
-  nein bitte danke hallo auch nicht heute gestern morgen le les un une et ou mais je tu il elle
-  nous vous ils elles est pour dans avec qui que quoi quand comment pourquoi oui non merci
-  bonjour ce cette ces ma mes el los las una uno y pero yo tú él ella nosotros ellos para con
-  quien como cuando donde sí gracias hola este esta estos estas mi mis appreciate plus life
-  nature looks gonna wanna gotta cheers yup yay woah whoa woohoo stay aww crazy believe btw
+  a about above absolutely fine sure according actually add after again ah all alright also
+  although always am an and another any anybody anyone anything anyway apparently are as ask at
+  awesome basically be because been before being below besides best better between big both but
+  by bye call can cannot check choose clearly click close come congrats congratulations cool
+  could currently definitely delete dear describe despite did do does done due during each
+  earlier early either else enjoy especially even eventually ever every everybody everyone
+  everything exactly except excellent exciting explain fantastic feel few finally find first
+  following for fortunately from further generally get give given glad go good got great guess
+  had happy has have having he hello help hence her here hers hey hi him his honestly hope how
+  however if imagine in including indeed inside instead interesting into is it its just keep
+  know last lately later learn least less let like likewise listen literally little long look
+  lots love luckily made make many maybe me meanwhile might mine more moreover most much must my
+  need neither never nevertheless next nice no nobody none nope nor not note nothing now
+  obviously of off often oh ok okay old on once one only onto open or originally other others
+  otherwise our ours out outside over own perfect perhaps personally please possibly pretty
+  previously probably put quite rather read really recently regarding regardless remember right
+  run sadly same save say see seems send set several shall she should show similarly simply
+  since so some somebody someone something sometimes somewhere soon sorry sounds speak
+  specifically start still stop such surely take talk tell than thank thanks that the their
+  theirs them then there therefore these they thing things think this those though three through
+  thus till to today together tomorrow tonight too total totally toward true try turn two under
+  unfortunately unless unlike until up update upon us use used usually very via wait want was
+  watch way we welcome well were what whatever when whenever where whereas wherever whether
+  which while who whoever whole whom whose why will wish with within without wonderful work
+  would wow write wrote yeah year years yep yes yesterday yet you your yours der die das den dem
+  des ein eine einer und oder aber ich du er sie es wir ihr ist war hat haben wenn wie wo wer
+  wann warum ja nein bitte danke hallo auch nicht heute gestern morgen le les un une et ou mais
+  je tu il elle nous vous ils elles est pour dans avec qui que quoi quand comment pourquoi oui
+  non merci bonjour ce cette ces ma mes el los las una uno y pero yo tú él ella nosotros ellos
+  para con quien como cuando donde sí gracias hola este esta estos estas mi mis appreciate plus
+  life nature looks gonna wanna gotta cheers yup yay woah whoa woohoo stay aww crazy believe btw
   catch reminds super took takes feels makes cherish lucky hard tough proud impressive bet count
   change almost anyways anytime people small care hang gives heard met pets animals books music
   events game fingers challenges worries overall everywhere oof phew ouch yum bummer mm hmm huh
