@@ -249,6 +249,43 @@ describe("a session", function()
     files.cleanup()
   end)
 
+  -- What an agent resumes from: frames and what caused a node, the parts of the checkpoint with
+  -- blobs that they name, tokens, stamps, forks, and nodes that were taken away.
+  it("is there again, all of it, when the file is opened again", function()
+    local path = files.database()
+    local writer = support.store(path)
+    local session = support.branched(writer, "s")
+    local image = assert(writer.blobs:put("\0\1\255 bytes of an interpreter"))
+    local turn = {
+      nodes = { { id = "f", kind = "frame", frame = { id = "f2", reason = "a reason of ours" },
+        caused_by = { kind = "tool_call", id = "t1" } } },
+      checkpoint = { turn = { frame = "f2" }, tools = { generation = 3 },
+        plugins = { revision = 5 }, execution = { image = { ["$blob"] = image }, text = "\0" } },
+      usage = { source = "turn", model = "m", input_tokens = 1, output_tokens = 2 },
+      stamp = { turn = "1" },
+    }
+    local done = assert(session:commit(turn))
+    assert(session:fork { id = "fork", at = "left" })
+    assert(session:tombstone { "right-leaf" })
+    writer:close()
+    local reader = support.store(path)
+    local again = assert(reader.sessions:open("s"))
+    assert.are.equal("root left left-leaf f", ids(again:path()))
+    assert.are.equal("root left left-leaf f", all(again))
+    assert.are.same(turn.nodes[1].frame, again:node("f").frame)
+    assert.are.same(turn.nodes[1].caused_by, again:node("f").caused_by)
+    assert.are.same(turn.checkpoint, again:checkpoint())
+    assert.are.equal("\0\1\255 bytes of an interpreter",
+      (reader.blobs:get(again:checkpoint().execution.image["$blob"])))
+    assert.are.equal(3, again:usage().total_tokens)
+    assert.are.same(done, again:commit(turn))
+    assert.are.equal(done.revision, again:head().revision)
+    assert.are.equal("root left", ids(assert(reader.sessions:open("fork")):path()))
+    assert.are.equal(1, again:vacuum())
+    reader:close()
+    files.cleanup()
+  end)
+
   it("is undone with the transaction that it was made in", function()
     support.branched(store, "s")
     local made
