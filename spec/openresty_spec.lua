@@ -251,6 +251,39 @@ describe("in nginx", function()
     assert.are.equal("true\n", (server:get("write")), server:log())
   end)
 
+  it("a long operation runs in a thread, whose waiting holds nobody up", function()
+    local call = ([[
+      local long = require("moonbase.resty").new { path = "%s" }
+      local function show(value, err) ngx.say(value ~= nil and tostring(value) or err.code) end
+    ]]):format(path)
+    server = nginx.start { main = "thread_pool moonbase threads=2;", locations = {
+      ping = PING,
+      long = call .. [[show(long:call("kv.set", "ns", "k", { deep = { 1, ngx.null } }))]],
+      read = call .. [[
+        local value = long:call("kv.get", "ns", "k")
+        show(value.deep[1] == 1 and value.deep[2] == ngx.null)
+      ]],
+      failed = call .. [[show(long:call("threads.update", "missing", { title = "x" }))]],
+      raised = call .. [[show(nil, select(2, pcall(long.call, long, "threads.get", 1)))]],
+      without = [[show = nil
+        local long = require("moonbase.resty").new { path = "]] .. path .. [[", pool = "missing" }
+        ngx.say(select(2, long:call("kv.get", "ns", "k")).code)
+      ]],
+    } }
+    local store = assert(moonbase.open(path))
+    local tx = assert(store:begin())
+    local answer = asking("long")
+    pings(20)
+    assert(tx:commit())
+    assert.are.equal("1", answer(), server:log())
+    assert.are.equal(1, store.kv:get("ns", "k").deep[1])
+    assert.are.equal("true\n", (server:get("read")), server:log())
+    assert.are.equal("not_found\n", (server:get("failed")), server:log())
+    assert.are.equal("invalid\n", (server:get("raised")), server:log())
+    assert.are.equal("unsupported\n", (server:get("without")), server:log())
+    store:close()
+  end)
+
   it("a timer ends transactions that are open for too long", function()
     server = nginx.start { locations = {
       forgotten = with_store(path, [[

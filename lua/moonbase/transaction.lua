@@ -23,6 +23,7 @@ local transaction = {}
 ---@field started_at integer
 ---@field context moonbase.Context      of the store that it was begun on
 ---@field participants moonbase.Participant[]
+---@field deciding? boolean             it is being committed
 ---@field lost? moonbase.Error          why somebody else rolled it back
 
 -- The roots that are open in this Lua state. Weak, or none would ever be collected.
@@ -161,9 +162,10 @@ local function tell_rollback(record, all)
   if outermost then core.phase(root.userdata, "rolled_back") end
 end
 
+-- The rollback itself comes first: what follows may raise for lack of memory.
 local function roll_back(record, all)
-  if record == record.root then forget(record) end
   local ok, err = core.finish(record.userdata, false)
+  if record == record.root then forget(record) end
   tell_rollback(record, all)
   return ok, err
 end
@@ -201,7 +203,9 @@ local function undo(root)
 end
 
 local function commit_root(root)
+  root.deciding = true
   local returned, number, err = pcall(decide, root)
+  root.deciding = nil
   if not (returned and number) then
     undo(root)
     if not returned then error(number, 0) end
@@ -268,9 +272,7 @@ local function usable(self)
   local record = self.record
   local err = lost(record)
   if err then return nil, err end
-  if record.root.userdata:status() == "preparing" then
-    errors.raise("invalid", "the transaction is being committed")
-  end
+  if record.root.deciding then errors.raise("invalid", "the transaction is being committed") end
   return record
 end
 
@@ -346,7 +348,7 @@ function Transaction:close()
   local record = self.record
   if record.root.lost then
     if not record.managed then acknowledge(record) end
-  elseif self:status() == "active" and not record.managed then
+  elseif (self:status() == "active" or self:status() == "preparing") and not record.managed then
     lost(record)
     roll_back(record, true)
   end

@@ -14,6 +14,7 @@ load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
 pid nginx.pid;
 error_log error.log notice;
 worker_processes $workers;
+$main
 events { worker_connections 64; }
 http {
   access_log off;
@@ -57,15 +58,15 @@ local function absolute(root, path)
 end
 
 --- Starts it and waits until it answers.
----@param options table  http: what to put before the server, and server: into it; workers;
----  locations: path to code
+---@param options table  main, http, server: what to put into that part; workers; locations: path
+---  to code
 ---@return table server  get(path); folder; log()
 function nginx.start(options)
   local folder, port, root = files.folder(), free_port(), working_directory()
   local values = {
     root = root, build = absolute(root, (os.getenv("MOONBASE_BUILD") or "build") .. "/luajit"),
     port = port, workers = options.workers or 1, http = options.http or "",
-    server = options.server or "",
+    server = options.server or "", main = options.main or "",
     locations = locations(options.locations),
   }
   files.write(folder .. "/nginx.conf", (CONFIG:gsub("%$(%l+)", values)))

@@ -9,13 +9,22 @@ end
 
 local function refuse() return nil, "no" end
 
+-- Where there was no memory to end a transaction, the collector does.
+local function begin(store, options)
+  collectgarbage()
+  collectgarbage()
+  local tx, err = store:begin(options)
+  if err and err.code == "timeout" then return store:begin(options) end -- told of the last attempt
+  return tx, err
+end
+
 -- Runs fn on a new transaction; whatever fails on the way ends it.
 local function within(store, fn)
-  local tx, err = store:begin { label = "a label" }
+  local tx, err = begin(store, { label = "a label" })
   if not tx then return nil, err end
   local ok, result = pcall(fn, tx)
   if ok then return result end
-  if tx:status() == "active" then tx:rollback() end
+  if tx:status() == "active" or tx:status() == "preparing" then tx:rollback() end
   error(result, 0)
 end
 
@@ -50,8 +59,7 @@ local function with_savepoint(tx)
 end
 
 local function timed_out(store)
-  local tx, err = store:begin()
-  if err and err.code == "timeout" then tx, err = store:begin() end -- told of the last attempt
+  local tx, err = begin(store)
   if not tx then return nil, err end
   local ok, failure = pcall(function() assert(tx.kv:set("ns", "stale", 1)) end)
   local now = store.context.clock
