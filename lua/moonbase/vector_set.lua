@@ -1,12 +1,12 @@
 --- Sets of vectors: the exact numbers and their codes, which collections and memory keep in the
--- same tables. A vector is known by its serial, which its set gives out once; whose vector it is, is
--- written down by the owner of the set. Functions that change something run inside a write.
+-- same tables. A vector is known by its serial, which its set gives out once; whose vector it is
+-- is written down by the owner of the set. Functions that change something run inside a write.
 
 local core = require "moonbase.core"
 
 local vector_set = {
-  -- Blocks of 128 KB that every search looks at, in a millisecond or two; what more there is lies in
-  -- cells, of which a search looks into few.
+  -- Blocks of 128 KB that every search looks at, in a millisecond or two; what more there is
+  -- lies in cells, of which a search looks into few.
   tail = 128,
 }
 

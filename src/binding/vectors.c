@@ -185,8 +185,8 @@ static bool remove_item(lua_State *L, mb_vector_writer *w, size_t i, lua_Integer
     return mb_vector_remove(w, (uint32_t)item_number(L, 9, i));
 }
 
-// Arguments 2 to 9: the set as it was, the stamp of the change, the length of the tail, serials.
-// Gives how many vectors more there are.
+// Arguments 2 to 9: the set as it was, the stamp of the change, the length of the tail,
+// serials. Gives how many vectors more there are.
 static int change(lua_State *L, change_item *each)
 {
     mb_connection *c = mbL_check_connection(L);

@@ -141,7 +141,7 @@ static void find_middles(const mb_vector_rows *rows, const uint8_t *sides, mb_ce
 // All the same: no plane tells them apart.
 static bool one_sided(const uint8_t *sides, size_t count)
 {
-    return memchr(sides, !sides[0], count) == NULL;
+    return memchr(sides, sides[0] ? 0 : 1, count) == NULL;
 }
 
 void mb_cell_cut(const mb_vector_kernel *kernel, const mb_vector_rows *rows, mb_cell_room *room,

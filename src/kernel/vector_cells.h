@@ -23,8 +23,8 @@ MB_HIDDEN_BEGIN
 // The mean of all rows; gives their spread.
 float mb_cell_centre(const mb_vector_rows *rows, float *centre);
 
-// Cuts a cell of at least 2 in two: sides[i] is 0 or 1. Neither is empty, and unless vectors are
-// the same, less than a quarter.
+// Cuts a cell of at least 2 in two: sides[i] is 0 or 1. Neither is empty, and unless vectors
+// are the same, less than a quarter.
 void mb_cell_cut(const mb_vector_kernel *kernel, const mb_vector_rows *rows, mb_cell_room *room,
                  uint8_t *sides);
 

@@ -12,6 +12,10 @@ enum { AROUND = 8, HALVES = 2, MOST = HALVES + AROUND };
 // lie between two cells are found as well in either.
 static const float clearly = 1.0f / 16;
 
+// What lies so much farther from the centre than the others do, by the square, came here when
+// no cell was near it. It goes to the tail, from where it comes to the nearest of all cells.
+static const float stray = 1.5f;
+
 // A cell in memory while vectors move.
 typedef struct cell {
     size_t number;         // of its block
@@ -93,12 +97,17 @@ static bool load_around(cut *c)
     return good;
 }
 
-// The row's place is taken by the last one.
+// The last row takes its place.
+static void close_gap(mb_vector_rows *rows, size_t at)
+{
+    mb_vector_rows_copy(rows, at, rows, --rows->count);
+}
+
 static void move(cell *from, size_t at, cell *to)
 {
     mb_vector_rows *rows = &from->block.rows, *others = &to->block.rows;
     mb_vector_rows_copy(others, others->count++, rows, at);
-    mb_vector_rows_copy(rows, at, rows, --rows->count);
+    close_gap(rows, at);
     from->changed = to->changed = true;
 }
 
@@ -157,27 +166,49 @@ static void compare(cut *c, size_t from, size_t to)
     }
 }
 
-// Moves the rows of a cell to whichever is clearly nearer: rows of the halves to any, others to
-// a half.
-static void settle(cut *c, size_t from)
+static bool give_to_tail(cut *c, cell *from, size_t at)
+{
+    mb_vector_rows *rows = &from->block.rows;
+    mb_vector_rows_write(rows, at, c->w->record);
+    close_gap(rows, at);
+    from->changed = true;
+    return mb_vector_append_to_tail(c->w, c->w->record);
+}
+
+// What each row of a cell would gain least by moving, and where to: nowhere yet.
+static void begin_to_compare(cut *c, size_t from, float least)
 {
     cell *one = &c->cells[from];
-    size_t full = mb_block_records(c->w->set->dim);
-    float spread = card_of(c, one)->spread;
     measure(c, one, one);
     for (size_t i = 0; i < one->block.rows.count; i++) {
-        c->best[i] = c->closeness[i] + clearly * spread * spread;
+        c->best[i] = c->closeness[i] + least;
         c->target[i] = (uint8_t)from;
     }
+}
+
+// Moves the rows of a cell to whichever is clearly nearer: rows of the halves to any, others to
+// a half.
+static bool settle(cut *c, size_t from)
+{
+    cell *one = &c->cells[from];
+    mb_vector_rows *rows = &one->block.rows;
+    size_t full = mb_block_records(c->w->set->dim);
+    float spread = card_of(c, one)->spread, square = spread * spread, least = clearly * square;
+    begin_to_compare(c, from, least);
     for (size_t to = 0; to < (from < HALVES ? c->count : HALVES); to++) {
         if (to != from)
             compare(c, from, to);
     }
-    for (size_t i = one->block.rows.count; i-- > 0;) {
+    bool good = true;
+    for (size_t i = rows->count; good && i-- > 0;) {
         cell *to = &c->cells[c->target[i]];
+        float apart = rows->norms[i] * rows->norms[i] - 2 * (c->best[i] - least);
         if (to != one && to->block.rows.count < full - 1)
             move(one, i, to);
+        else if (to == one && from < HALVES && apart > stray * square)
+            good = give_to_tail(c, one, i);
     }
+    return good;
 }
 
 // Makes the card say what is in the cell now.
@@ -224,9 +255,10 @@ static bool run(cut *c, size_t number)
 {
     if (!allocate(c) || !load(c, number) || !divide(c) || !load_around(c) || !set_centres(c))
         return false;
-    for (size_t i = 0; i < c->count; i++)
-        settle(c, i);
-    return set_centres(c) && write_cells(c);
+    bool good = true;
+    for (size_t i = 0; good && i < c->count; i++)
+        good = settle(c, i);
+    return good && set_centres(c) && write_cells(c);
 }
 
 bool mb_vector_cut(mb_vector_writer *w, size_t number)

@@ -49,8 +49,8 @@ static void compare(const mb_vector_writer *w, movers *m, size_t mover, size_t f
     w->kernel->dots(cells->codes + first * stride, stride, count, m->codes, m->products);
     for (size_t i = 0; i < count; i++) {
         size_t cell = first + i;
-        float product = cells->factors[cell] * m->block.rows.factors[mover] *
-                        (float)m->products[i];
+        float product =
+            cells->factors[cell] * m->block.rows.factors[mover] * (float)m->products[i];
         float closeness = product - cells->norms[cell] * cells->norms[cell] / 2;
         if (closeness > m->closeness[mover]) {
             m->closeness[mover] = closeness;

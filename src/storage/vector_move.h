@@ -10,7 +10,8 @@ MB_HIDDEN_BEGIN
 // Ranks the cells (by their place among the view's cells) for a record, the nearest first, into
 // 'order', whose items the caller frees. False with the reader's error filled, as with all that
 // follow.
-bool mb_vector_rank_cells(mb_vector_writer *writer, const uint8_t *record, mb_vector_top *order);
+bool mb_vector_rank_cells(mb_vector_writer *writer, const uint8_t *record,
+                          mb_vector_top *order);
 
 // Moves vectors from a tail that is too long into cells, not many more than were added.
 bool mb_vector_shorten_tail(mb_vector_writer *writer, size_t added);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 // How many are looked into before anything is known of the others.
-enum { FIRST = 24 };
+enum { FIRST = 32 };
 
 // Beyond so many deviations there is nothing to be expected.
 static const double far = 8;
@@ -20,7 +20,8 @@ static void measure_cells(mb_vector_probe *p, const int32_t *products)
         float square = cells->norms[i] * cells->norms[i];
         bool euclidean = q->metric == MB_L2;
         p->records[i] = (float)card->records;
-        // of the vectors' own squares, which the nearness loses a half of, the centre's is a part
+        // of the vectors' own squares, which the nearness loses a half of, the centre's is a
+        // part
         p->nearness[i] = euclidean ? product - (square + spread * spread) / 2 : product;
         float apart = (float)q->square - 2 * product + square;
         float scale = euclidean ? sqrtf(apart > 0 ? apart : 0) : 1;
@@ -55,7 +56,9 @@ bool mb_vector_probe_open(mb_vector_probe *p, mb_reader *reader, const mb_vector
     if (p->count == 0)
         return true;
     int32_t *products = sqlite3_malloc64(p->count * sizeof *products);
-    bool done = products != NULL ? allocate(p) : mb_reader_no_memory(reader);
+    if (products == NULL)
+        return mb_reader_no_memory(reader);
+    bool done = allocate(p);
     if (done) {
         kernel->dots(cells->codes, mb_vector_stride(cells->dim), p->count, query->codes,
                      products);

@@ -1,11 +1,11 @@
 // Which cells of a set a search looks into.
 //
-// A vector's nearness to the query is that of its cell's centre and a rest, and the rests of the
-// cells looked into tell how far they spread in the direction of this query. Taken as normally
-// distributed, that gives how many vectors of each other cell are likely nearer than the worst
-// hit so far. The search goes on, the most promising cells first, until all that are left
-// together hold next to none: few of them where vectors lie in groups, and nearly all where they
-// do not, so that the data decide and not an option.
+// A vector's nearness to the query is that of its cell's centre and a rest, and the rests of
+// the cells looked into tell how far they spread in the direction of this query. Taken as
+// normally distributed, that gives how many vectors of each other cell are likely nearer than
+// the worst hit so far. The search goes on, the most promising cells first, until all that are
+// left together hold next to none: few of them where vectors lie in groups, and nearly all
+// where they do not, so that the data decide and not an option.
 #ifndef MB_STORAGE_VECTOR_PROBE_H
 #define MB_STORAGE_VECTOR_PROBE_H
 

@@ -39,8 +39,8 @@ typedef struct scan {
     mb_vector_block spare;   // for what the cache does not hold
     bool exact;              // the codes are of no use
     bool lenient;            // who has no vector is passed over
-    uint8_t *marks;          // a bit for each serial from `first` to `last`; NULL: all are wanted
-    uint32_t first, last;    // of those that are wanted
+    uint8_t *marks;       // a bit for each serial from `first` to `last`; NULL: all are wanted
+    uint32_t first, last; // of those that are wanted
 } scan;
 
 static bool no_vector(scan *s, uint32_t serial)
@@ -164,12 +164,11 @@ static void propose(scan *s, const mb_vector_rows *rows)
     s->bound = bound;
 }
 
-// Looks at the vectors of a block. The codes turn out to be of no use when norms are extreme, or
-// when the second pass proposes too many.
+// Looks at the vectors of a block. The codes turn out to be of no use when norms are extreme,
+// or when the second pass proposes too many.
 static const mb_vector_rows *look_at(scan *s, mb_vector_card *card)
 {
-    const mb_vector_block *b =
-        mb_vector_block_get(s->reader, s->set, s->view, card, &s->spare);
+    const mb_vector_block *b = mb_vector_block_get(s->reader, s->set, s->view, card, &s->spare);
     if (b == NULL)
         return NULL;
     compute_bounds(s, &b->rows);

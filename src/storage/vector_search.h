@@ -1,7 +1,7 @@
-// The nearest vectors of a set. Their codes tell which can be among them at all, and of those the
-// exact numbers (table vector_floats) are read, nearest first, until what is left cannot come in
-// any more. Where the codes of too many lie too close together, all exact numbers are. Of a large
-// set only the codes of some cells are looked at; see vector_probe.h.
+// The nearest vectors of a set. Their codes tell which can be among them at all, and of those
+// the exact numbers (table vector_floats) are read, nearest first, until what is left cannot
+// come in any more. Where the codes of too many lie too close together, all exact numbers are.
+// Of a large set only the codes of some cells are looked at; see vector_probe.h.
 #ifndef MB_STORAGE_VECTOR_SEARCH_H
 #define MB_STORAGE_VECTOR_SEARCH_H
 

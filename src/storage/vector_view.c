@@ -195,8 +195,7 @@ static bool read_card(mb_reader *r, const mb_vector_set *set, mb_vector_view *vi
     int64_t records = mb_reader_integer(r, 2);
     if (stamp == NULL)
         return false;
-    if (length > MB_STAMP_SIZE || records < 1 ||
-        (size_t)records > mb_block_records(set->dim))
+    if (length > MB_STAMP_SIZE || records < 1 || (size_t)records > mb_block_records(set->dim))
         return mb_vectors_damaged(r, set);
     mb_vector_card *card = mb_vector_view_add(r, view);
     if (card == NULL)
@@ -214,8 +213,9 @@ static bool read_cards(mb_reader *r, const mb_vector_set *set, mb_vector_view *v
                        mb_vector_view *old)
 {
     size_t at = 0, found = 0;
-    if (!mb_reader_use(r, "SELECT key & 4294967295, stamp, records, low, high, spread, reach,"
-                          " centre FROM vector_cards WHERE key BETWEEN $first AND $last ORDER BY key"))
+    if (!mb_reader_use(
+            r, "SELECT key & 4294967295, stamp, records, low, high, spread, reach,"
+               " centre FROM vector_cards WHERE key BETWEEN $first AND $last ORDER BY key"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(set, 0));
     mb_reader_bind(r, 2, mb_vector_key(set, UINT32_MAX));

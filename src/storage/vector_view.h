@@ -6,9 +6,9 @@
 // What is kept in memory is never a second truth. A search first compares the stamp of its set,
 // in its own view of the file, with the one under which the cards were read, and where it is
 // another one, reads the cards again; a block whose card bears another stamp is read again. A
-// stamp is unique: it is made anew for every change, so what was changed and rolled back, or was
-// changed in another process, in another coroutine's transaction or in an older view of the file
-// bears another one.
+// stamp is unique: it is made anew for every change, so what was changed and rolled back, or
+// was changed in another process, in another coroutine's transaction or in an older view of the
+// file bears another one.
 #ifndef MB_STORAGE_VECTOR_VIEW_H
 #define MB_STORAGE_VECTOR_VIEW_H
 
@@ -69,7 +69,8 @@ mb_vector_card *mb_vector_view_add(mb_reader *reader, mb_vector_view *view);
 bool mb_vector_view_set_cell(mb_reader *reader, const mb_vector_set *set, mb_vector_view *view,
                              mb_vector_card *card, const float *centre, float spread);
 
-// Takes note of a vector in a cell, of which the square of its distance from the centre is given.
+// Takes note of a vector in a cell, of which the square of its distance from the centre is
+// given.
 void mb_vector_card_stretch(mb_vector_card *card, float square);
 
 // Takes a card out. Cards move.

@@ -131,8 +131,7 @@ static bool look_for(mb_vector_writer *w, uint32_t serial, mb_vector_card *card,
 {
     if (serial < card->low || serial > card->high)
         return true;
-    const mb_vector_block *b =
-        mb_vector_block_get(w->reader, w->set, w->view, card, &w->spare);
+    const mb_vector_block *b = mb_vector_block_get(w->reader, w->set, w->view, card, &w->spare);
     for (size_t i = 0; b != NULL && i < b->rows.count; i++) {
         if (b->rows.serials[i] == serial)
             *found = (place){ .card = card, .block = b, .at = i };
@@ -195,7 +194,7 @@ static bool take_out(mb_vector_writer *w, const place *from)
 static bool forget(mb_vector_writer *w, uint32_t serial)
 {
     place found;
-    if (!locate(w, serial, &found))
+    if (!locate(w, serial, &found) || found.card == NULL)
         return false;
     size_t number = found.card->number;
     bool sparse = found.card->centre != NULL && found.card->records > 1 &&
@@ -206,15 +205,17 @@ static bool forget(mb_vector_writer *w, uint32_t serial)
 
 bool mb_vector_put(mb_vector_writer *w, uint32_t serial, const uint8_t *vector, bool *added)
 {
-    if (!write_numbers(w, "INSERT INTO vector_floats (key, vector) VALUES ($key, $vector)"
-                          " ON CONFLICT (key) DO NOTHING",
+    if (!write_numbers(w,
+                       "INSERT INTO vector_floats (key, vector) VALUES ($key, $vector)"
+                       " ON CONFLICT (key) DO NOTHING",
                        serial, vector))
         return false;
     *added = sqlite3_changes(w->reader->connection->writer.cache.db) > 0;
     if (!*added &&
         (!forget(w, serial) ||
-         !write_numbers(w, "INSERT INTO vector_floats (key, vector) VALUES ($key, $vector)"
-                           " ON CONFLICT (key) DO UPDATE SET vector = excluded.vector",
+         !write_numbers(w,
+                        "INSERT INTO vector_floats (key, vector) VALUES ($key, $vector)"
+                        " ON CONFLICT (key) DO UPDATE SET vector = excluded.vector",
                         serial, vector)))
         return false;
     for (size_t i = 0; i < w->set->dim; i++)

@@ -1,8 +1,9 @@
 // Changes of a set of vectors: their exact numbers (table vector_floats) and their codes.
 //
-// A new vector's codes go to the tail. When that has more blocks than it should, its oldest vectors move into cells, each to the nearest; a cell that is full is cut
-// in two, and what then lies nearer to a neighbour moves there. Each write moves little more than
-// it brought, so its cost stays bounded. A set that its tail holds has no cells.
+// A new vector's codes go to the tail. When that has more blocks than it should, its oldest
+// vectors move into cells, each to the nearest; a cell that is full is cut in two, and what
+// then lies nearer to a neighbour moves there. Each write moves little more than it brought, so
+// its cost stays bounded. A set that its tail holds has no cells.
 #ifndef MB_STORAGE_VECTOR_WRITE_H
 #define MB_STORAGE_VECTOR_WRITE_H
 
@@ -30,8 +31,8 @@ MB_HIDDEN_BEGIN
 bool mb_vector_writer_open(mb_vector_writer *writer, mb_reader *reader,
                            const mb_vector_set *set, const char *stamp, size_t stamp_length);
 
-// Writes a vector, given as little-endian float32, in the place of one of that serial that there
-// may be. True in 'added' when there was none.
+// Writes a vector, given as little-endian float32, in the place of one of that serial that
+// there may be. True in 'added' when there was none.
 bool mb_vector_put(mb_vector_writer *writer, uint32_t serial, const uint8_t *vector,
                    bool *added);
 
