@@ -2,6 +2,8 @@
 --- the vectors are vector_check's.
 
 local impossible = require "moonbase.impossible"
+local memory_words = require "moonbase.memory_words"
+local text_index = require "moonbase.text_index"
 
 local memory_check = {}
 
@@ -70,12 +72,26 @@ local RULES = {
   },
 }
 
+-- The index of words agrees with itself.
+local function check_words(engine, report)
+  local scopes, err = engine:values("SELECT scope FROM memory_spaces ORDER BY scope")
+  if not scopes then return nil, err end
+  for _, scope in ipairs(scopes) do
+    local ok, failure = text_index.check(engine, memory_words.set(scope))
+    if not ok then ok, failure = impossible.note(report, failure) end
+    if not ok then return nil, failure end
+  end
+  return true
+end
+
 ---@param engine moonbase.Engine
 ---@param report moonbase.Finding
 ---@return true|nil
 ---@return moonbase.Error|nil err
 function memory_check.find(engine, report)
-  return impossible.find(engine, RULES, report)
+  local ok, err = impossible.find(engine, RULES, report)
+  if not ok then return nil, err end
+  return check_words(engine, report)
 end
 
 return memory_check

@@ -80,6 +80,20 @@ local RULES = {
   },
   revised "specs", revised "profiles",
   {
+    message = "transaction '%s' does not have the %s participants that are not done",
+    sql = [[
+      SELECT t.id AS a, t.open AS b FROM transactions t
+      WHERE t.open <> (SELECT count(*) FROM transaction_participants p
+        WHERE p.scope = t.key >> 40 AND p.number = t.key & 1099511627775)]],
+  },
+  {
+    message = "participant '%s' waits for transaction %s, which is not there",
+    sql = [[
+      SELECT p.name AS a, p.number AS b FROM transaction_participants p
+      WHERE NOT EXISTS (SELECT 1 FROM transactions t
+        WHERE t.key = (p.scope << 40) + p.number)]],
+  },
+  {
     message = "artifact '%s' is without its version %s",
     sql = [[
       SELECT a.name AS a, a.latest AS b FROM artifacts a
