@@ -71,6 +71,12 @@ describe("memory", function()
       assert(memory:list(query))
       return memory:list { limit = 2 }
     end,
+    ["search by words"] = function() return memory:search { text = "text Ann", mode = "keyword" } end,
+    ["search by vectors"] = function() return memory:search { text = "text", mode = "vector" } end,
+    ["search with all that there is"] = function()
+      return memory:search { text = "text Ann", namespace = "a", since = 5, before = 5000, expand = 2,
+        half_life = 10, mmr = 0.5, filter = { type = "odd", ["metadata.n"] = { gt = 3 } } }
+    end,
     checkpoint = function()
       return store.checkpoints:commit { thread = "t", run = { id = "r", agent = "a" },
         memories = { { id = "c1", text = "one" }, { id = "m1", text = "two" } } }

@@ -36,18 +36,16 @@ local CANDIDATE = [[
   SELECT key & 4294967295 AS serial, at, importance, expires_at FROM memories
   WHERE key = ($scope << 32) + $serial]]
 
-local COUNT_EXPIRED = [[
-  SELECT count(*) FROM (SELECT 1 FROM memories
-    WHERE key >> 32 = $scope AND expires_at <= $now LIMIT $limit)]]
-
 -- Where so many have expired that it would cost to pass over them, the others are listed.
 local function select_texts(self)
   local ctx = self.ctx
   local err
   self.among, err = memory_select.matching(ctx, self.scope, self.wish.conditions)
   if err or self.among then return self.among, err end
-  self.extra, err = ctx.engine:value(COUNT_EXPIRED, self.scope, ctx:now(), MANY_EXPIRED)
-  if not self.extra then return nil, err end
+  local expired
+  expired, err = memory_rows.expired(ctx, self.scope, MANY_EXPIRED)
+  if not expired then return nil, err end
+  self.extra = #expired
   if self.extra < MANY_EXPIRED then return true end
   self.extra = 0
   self.among, err = memory_select.matching(ctx, self.scope, { since = 0 })

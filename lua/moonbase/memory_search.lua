@@ -38,9 +38,9 @@ local function weigh(candidate, wish, now, floor)
   local importance = candidate.importance
   candidate.importance = importance and importance / (1 + importance)
   for _, part in ipairs(PARTS) do
-    local value = candidate[part] or 0
-    if part == "vector" then value = value - floor end
-    sum = sum + weights[part] * max(value, 0)
+    local value = candidate[part]
+    if value and part == "vector" then value = value - floor end
+    sum = sum + weights[part] * (value or 0)
   end
   candidate.score = sum
 end
@@ -103,6 +103,7 @@ end
 local function find(ctx, wish)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
+  if scope == 0 then return {} end -- nothing was ever written in it
   local pool, ok
   pool, err = memory_pool.new(ctx, scope, wish)
   if not pool then return nil, err end
