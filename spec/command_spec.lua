@@ -175,7 +175,10 @@ describe("the command", function()
     assert.are.same({}, json("events", path, "--after", "2"))
     assert.are.equal(1, #json("jobs", path, "--status", "done").items)
     assert.is_true(#json("search", path, "tide") > 1)
-    assert.are.equal(1, #json("search", path, "tide", "--limit", "1"))
+    assert.are.equal(1, #json("search", path, "tide", "--limit", "1", "--thread", "chat"))
+    local found = json("search", path, "tide")
+    assert.are.equal("m", found[#found].id)
+    assert.matches("memory .* Low tide is at 14:20", good("search", path, "tide"))
     for _, name in ipairs { "threads", "sessions", "events", "jobs" } do
       assert.is_true(#good(name, path) > 20)
     end

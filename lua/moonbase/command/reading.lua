@@ -54,14 +54,26 @@ local function text_of(message, output)
   return output.brief(content or message.tool_calls)
 end
 
+-- What memory knows stands behind what was said.
+local function search(store, request)
+  local hits, err = store.threads:search(request.arguments[1], query(request, "limit thread"))
+  if not hits or request.options.thread or request.options.limit == 0 then
+    return list(hits, err)
+  end
+  local found
+  found, err = store.memory:search { text = request.arguments[1], mode = "keyword",
+    k = request.options.limit }
+  if not found then return nil, err end
+  for _, hit in ipairs(found) do hits[#hits + 1] = hit end
+  return list(hits)
+end
+
 add {
-  name = "search", about = "messages that hold any of the words", arguments = { "TEXT" },
-  options = { limit = "number", thread = "text" },
-  run = function(store, request)
-    return list(store.threads:search(request.arguments[1], query(request, "limit thread")))
-  end,
-  show = table_of({ "thread", "seq", "score", "text" }, function(hit)
-    return { hit.thread, ("%d"):format(hit.seq), ("%.2f"):format(hit.score), hit.snippet }
+  name = "search", about = "messages and memories that hold any of the words",
+  arguments = { "TEXT" }, options = { limit = "number", thread = "text" }, run = search,
+  show = table_of({ "in", "seq", "score", "text" }, function(hit, output)
+    return { hit.thread or hit.id, hit.seq and ("%d"):format(hit.seq) or "memory",
+      ("%.2f"):format(hit.score), hit.snippet or output.brief(hit.record.text) }
   end),
 }
 
