@@ -36,17 +36,26 @@ function pause.on_event_loop()
   return openresty() ~= nil
 end
 
+--- What nginx offers to code that may wait.
+---@return table|false|nil ngx  false where it would hold up every request of the worker; nil
+---  outside of the event loop
+function pause.ngx()
+  local ngx = openresty()
+  if not ngx then return nil end
+  local ok, phase = pcall(ngx.get_phase)
+  return ok and YIELDING[phase] and ngx or false
+end
+
 --- Waits.
 ---@param ms number
 ---@return boolean waited  false: not here, it would hold up every request of the worker
 function pause.sleep(ms)
-  local ngx = openresty()
-  if not ngx then
+  local ngx = pause.ngx()
+  if ngx == nil then
     core.sleep(ms)
     return true
   end
-  local ok, phase = pcall(ngx.get_phase)
-  return ok and YIELDING[phase] and yield(ngx, ms) or false
+  return ngx and yield(ngx, ms)
 end
 
 --- What belongs to the request that is being served, or to the timer: nginx gives the coroutine of

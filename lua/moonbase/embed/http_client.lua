@@ -1,11 +1,11 @@
 --- One HTTP request, by what there is: nginx's own sockets inside OpenResty, luasocket or lua-http
 -- in a script. Chosen at each request, for in nginx the same code runs in several phases.
 
-local check = require "moonbase.check"
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
 local http_reader = require "moonbase.embed.http_reader"
 local http_sockets = require "moonbase.embed.http_sockets"
+local pause = require "moonbase.pause"
 
 local http_client = {}
 
@@ -19,10 +19,6 @@ local http_client = {}
 ---@field status integer
 ---@field headers table<string, string>  by names in small letters
 ---@field body string
-
--- The phases in which nginx lets go of a request that waits for a socket.
-local PHASES = check.set("rewrite server_rewrite access content timer preread ssl_cert"
-  .. " ssl_client_hello ssl_session_fetch")
 
 local INSTALL = "needs an HTTP client: luasocket (Debian: lua-socket, LuaRocks: luasocket), for"
   .. " https luasec too (lua-sec, luasec), or lua-http (lua-http, http)"
@@ -96,14 +92,6 @@ local function over_lua_http(library, request, timeout)
   return { status = tonumber(headers:get ":status"), headers = plain, body = body }
 end
 
--- nginx's sockets, where it has some; false where it has but not in this phase.
-local function openresty()
-  local ngx = rawget(_G, "ngx")
-  if type(ngx) ~= "table" or not ngx.socket or not ngx.get_phase then return nil end
-  local ok, phase = pcall(ngx.get_phase)
-  return ok and PHASES[phase] and ngx or false
-end
-
 local function module(name)
   local found, library = pcall(require, name)
   return found and library or nil
@@ -120,7 +108,7 @@ end
 ---@return function|nil send  (request, timeout): answer, or nil and a reason
 ---@return moonbase.Error|nil err
 local function choose(scheme)
-  local ngx = openresty()
+  local ngx = pause.ngx()
   if ngx then
     return function(...) return over_socket(http_sockets.cosocket, ngx, ...) end
   elseif ngx == false then
