@@ -134,9 +134,63 @@ describe("store:transaction", function()
     assert.are.equal("closed", err.code)
   end)
 
+  it("gives as many results as the function gave", function()
+    assert.are.equal(0, select("#", store:transaction(function() end)))
+    assert.are.equal(1, select("#", store:transaction(function() return 1 end)))
+    assert.are.equal(4, select("#", store:transaction(function() return 1, nil, nil, nil end)))
+    assert.are.equal(3, select("#", store:transaction(function() return nil, "why", nil end)))
+  end)
+
+  it("nests on the transaction too, and is joined through every handle and scope", function()
+    local second = assert(moonbase.open(store.handle.path))
+    local other = assert(store:scope("other"))
+    assert.are.equal("why", select(2, store:transaction(function(tx)
+      assert(tx:transaction(function(inner)
+        assert.are.equal(tx.id, inner.id)
+        return inner.threads:create { id = "a" }
+      end))
+      assert(second.threads:create { id = "b" })
+      assert(other.threads:create { id = "c" })
+      assert(second:transaction(function(inner)
+        assert.are.equal(tx.id, inner.id)
+        return inner.threads:create { id = "d" }
+      end))
+      assert.are.equal("a b d", ids(tx))
+      assert.are.equal("a b d", ids(second))
+      return nil, "why"
+    end)))
+    assert.are.equal("", ids(store))
+    assert.are.equal("", ids(other))
+    second:close()
+  end)
+
   it("raises for what is not a function or an unknown option", function()
-    assert.is_false(pcall(store.transaction, store, 1))
-    assert.is_false(pcall(store.transaction, store, { nonsense = 1 }, function() end))
+    for _, bad in ipairs {
+      function() store:transaction(1) end, function() store:transaction() end,
+      function() store:transaction({ nonsense = 1 }, function() end) end,
+      function() store:transaction({ label = 1 }, function() end) end,
+      function() store:transaction({ timeout = "1" }, function() end) end,
+      function() store:begin { nonsense = 1 } end, function() store:begin(1) end,
+    } do
+      local ok, err = pcall(bad)
+      assert.is_false(ok)
+      assert.are.equal("invalid", err.code)
+    end
+    assert.is_true(store:transaction(nil, function() return true end))
+  end)
+
+  it("refuses a time-out or label that cannot be", function()
+    local called
+    for _, options in ipairs { { timeout = -1 }, { timeout = 0.5 }, { timeout = 0 / 0 },
+      { label = "\255" } } do
+      local result, err = store:transaction(options, function() called = true end)
+      assert.is_nil(result)
+      assert.are.equal("invalid", err.code)
+      result, err = store:begin(options)
+      assert.is_nil(result)
+      assert.are.equal("invalid", err.code)
+    end
+    assert.is_nil(called)
   end)
 end)
 
@@ -165,6 +219,58 @@ describe("store:begin", function()
     assert(tx:rollback())
     assert.are.equal("rolled_back", tx:status())
     assert.are.equal("a", ids(store))
+  end)
+
+  it("has every part of the store", function()
+    local tx = assert(store:begin())
+    for name in ("threads runs checkpoints events flows specs profiles sessions blobs artifacts leases"
+      .. " jobs kv memory vectors graph transactions"):gmatch("%S+") do
+      assert.is_truthy(tx[name], name)
+      assert.are_not.equal(store[name], tx[name], name)
+      assert.are.equal(type(store[name]), type(tx[name]), name)
+    end
+    assert.is_nil(tx.nonsense)
+    assert(tx:commit())
+    for _, use in ipairs {
+      function() return tx.kv:set("ns", "k", 1) end, function() return tx.vectors:open("v") end,
+      function() return tx.memory:search("m") end, function() return tx.sessions:open("s") end,
+      function() return tx.transactions:log() end, function() return tx.blobs:get(("0"):rep(64)) end,
+      function() return tx.graph:edges {} end, function() return tx.graph:relate {
+        from = "a", rel = "r", to = "b" } end,
+    } do
+      local ok, err = pcall(use)
+      assert.is_false(ok)
+      assert.are.equal("closed", err.code, tostring(err))
+    end
+  end)
+
+  it("shows vectors, text and everything else at one commit, to every reader", function()
+    local other = assert(moonbase.open(path, { shared = false }))
+    local tx = assert(store:begin())
+    assert(tx.threads:append("t", { { role = "user", content = "a lighthouse" } }))
+    assert(tx.memory:remember { id = "m", text = "The lighthouse keeper likes tea." })
+    local docs = assert(tx.vectors:create("docs", { dim = 2 }))
+    assert(docs:upsert("v", { 1, 0 }))
+    local function seen(reader)
+      local vectors = reader.vectors:open("docs")
+      return { #assert(reader.threads:search("lighthouse")), #assert(reader.memory:search("lighthouse")),
+        vectors and #assert(vectors:search({ 1, 0 }, { k = 1 })) or 0 }
+    end
+    local from_coroutine = coroutine.wrap(function() return seen(store) end)()
+    assert.are.same({ 0, 0, 0 }, from_coroutine)
+    assert.are.same({ 0, 0, 0 }, seen(other))
+    assert.are.same({ 1, 1, 1 }, seen(tx))
+    assert(tx:commit())
+    assert.are.same({ 1, 1, 1 }, coroutine.wrap(function() return seen(store) end)())
+    assert.are.same({ 1, 1, 1 }, seen(other))
+    tx = assert(store:begin())
+    assert(tx.threads:append("u", { { role = "user", content = "another lighthouse" } }))
+    assert(tx.memory:forget("m"))
+    assert(tx.vectors:open("docs"):delete("v"))
+    assert.are.same({ 2, 0, 0 }, seen(tx))
+    assert(tx:rollback())
+    assert.are.same({ 1, 1, 1 }, seen(store))
+    other:close()
   end)
 
   it("has savepoints", function()
@@ -261,6 +367,7 @@ describe("store:begin", function()
     it("rolls back at the end of a <close> scope, and a store closes", function()
       local run = assert(load([[
         local store = ...
+        local undone
         do
           local tx <close> = store:begin()
           assert(tx.threads:create { id = "a" })
@@ -270,6 +377,13 @@ describe("store:begin", function()
           assert(tx.threads:create { id = "b" })
           tx:commit()
         end
+        do
+          local tx <close> = store:begin()
+          assert(tx:enlist("p", { prepare = error, commit = error, rollback = function()
+            undone = true
+          end }))
+        end
+        assert(undone)
         local moonbase = require "moonbase"
         local kept
         do
