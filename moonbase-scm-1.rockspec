@@ -49,6 +49,7 @@ build = {
     ["moonbase.blobs"] = "lua/moonbase/blobs.lua",
     ["moonbase.breaker"] = "lua/moonbase/breaker.lua",
     ["moonbase.chain"] = "lua/moonbase/chain.lua",
+    ["moonbase.chain_check"] = "lua/moonbase/chain_check.lua",
     ["moonbase.check"] = "lua/moonbase/check.lua",
     ["moonbase.checkpoints"] = "lua/moonbase/checkpoints.lua",
     ["moonbase.command"] = "lua/moonbase/command/init.lua",

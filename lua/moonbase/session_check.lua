@@ -1,6 +1,7 @@
 --- Whether the stored sessions agree with themselves: segments, nodes, sums, counts, checkpoints.
 --- Reads all of them; for store:check.
 
+local chain_check = require "moonbase.chain_check"
 local errors = require "moonbase.errors"
 local impossible = require "moonbase.impossible"
 local session_checkpoint = require "moonbase.session_checkpoint"
@@ -8,21 +9,7 @@ local session_checkpoint = require "moonbase.session_checkpoint"
 local session_check = {}
 
 local IMPOSSIBLE = {
-  {
-    message = "segment %s cannot branch off where it does",
-    sql = [[
-      SELECT s.id AS a FROM segments s
-      LEFT JOIN segments p ON p.id = s.parent
-      LEFT JOIN segments j ON j.id = p.jump
-      LEFT JOIN segments k ON k.id = j.jump
-      WHERE s.owner < 0 AND (
-        (s.parent IS NULL AND (s.fork <> 0 OR s.level <> 0 OR s.jump IS NOT NULL))
-        OR (s.parent IS NOT NULL AND (p.id IS NULL OR p.owner >= 0 OR s.level <> p.level + 1
-          OR s.fork <= p.fork OR NOT EXISTS (
-            SELECT 1 FROM session_nodes n WHERE n.key = (s.parent << 32) + s.fork)
-          OR s.jump IS NOT CASE WHEN p.level - j.level = j.level - k.level THEN k.id
-            ELSE p.id END)))]],
-  },
+  chain_check.branches("session_nodes", "< 0"),
   {
     message = "segment %s has lost nodes",
     sql = [[

@@ -1,6 +1,7 @@
 --- Whether threads agree with themselves: the segments of their logs, counts, the queue, and that
 --- the text index has their messages.
 
+local chain_check = require "moonbase.chain_check"
 local impossible = require "moonbase.impossible"
 local message = require "moonbase.message"
 local words = require "moonbase.words"
@@ -8,21 +9,7 @@ local words = require "moonbase.words"
 local thread_check = {}
 
 local RULES = {
-  {
-    message = "segment %s cannot branch off where it does",
-    sql = [[
-      SELECT s.id AS a FROM segments s
-      LEFT JOIN segments p ON p.id = s.parent
-      LEFT JOIN segments j ON j.id = p.jump
-      LEFT JOIN segments k ON k.id = j.jump
-      WHERE s.owner >= 0 AND (
-        (s.parent IS NULL AND (s.fork <> 0 OR s.level <> 0 OR s.jump IS NOT NULL))
-        OR (s.parent IS NOT NULL AND (p.id IS NULL OR p.owner < 0 OR s.level <> p.level + 1
-          OR s.fork <= p.fork OR NOT EXISTS (
-            SELECT 1 FROM messages m WHERE m.key = (s.parent << 32) + s.fork)
-          OR s.jump IS NOT CASE WHEN p.level - j.level = j.level - k.level THEN k.id
-            ELSE p.id END)))]],
-  },
+  chain_check.branches("messages", ">= 0"),
   {
     message = "segment %s has lost messages",
     sql = [[
