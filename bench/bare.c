@@ -126,9 +126,9 @@ static const bare_work common[] = { { "sync", sync_block }, { NULL, NULL } };
 
 static const bare_work *find_work(const char *name)
 {
-    static const bare_work *const tables[] = { common,       bare_blobs,  bare_checkpoints,
-                                               bare_events,  bare_graph,  bare_sessions,
-                                               bare_threads, bare_vectors };
+    static const bare_work *const tables[] = { common,      bare_blobs,   bare_checkpoints,
+                                               bare_events, bare_graph,   bare_sessions,
+                                               bare_texts,  bare_threads, bare_vectors };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const bare_work *work = tables[i]; work->name != NULL; work++)
             if (strcmp(work->name, name) == 0)

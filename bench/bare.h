@@ -25,6 +25,7 @@ extern const bare_work bare_checkpoints[];
 extern const bare_work bare_events[];
 extern const bare_work bare_graph[];
 extern const bare_work bare_sessions[];
+extern const bare_work bare_texts[];
 extern const bare_work bare_threads[];
 extern const bare_work bare_vectors[];
 
