@@ -15,12 +15,12 @@ static int fail_memory(lua_State *L)
 }
 
 // The text or number of a field of table 2. The text stays in the table.
-static char *text_field(lua_State *L, const char *name)
+static const char *text_field(lua_State *L, const char *name)
 {
     lua_getfield(L, 2, name);
     const char *text = luaL_checkstring(L, -1);
     lua_pop(L, 1);
-    return (char *)(uintptr_t)text;
+    return text;
 }
 
 static int number_field(lua_State *L, const char *name, int otherwise)
@@ -38,7 +38,7 @@ static void read_fields(lua_State *L, mb_watch *watch)
     for (int i = 0; i < MB_WATCH_FIELDS; i++) {
         lua_rawgeti(L, -1, 2 * i + 1);
         lua_rawgeti(L, -2, 2 * i + 2);
-        watch->fields[i] = (char *)(uintptr_t)luaL_optstring(L, -2, NULL);
+        watch->fields[i] = luaL_optstring(L, -2, NULL);
         watch->columns[i] = (int)luaL_optinteger(L, -1, 0);
         lua_pop(L, 2);
     }

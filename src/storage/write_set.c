@@ -34,8 +34,14 @@ typedef struct step {
 
 enum { BUCKETS = 1024 };
 
+// A table that is watched, and the texts that its names point to.
+typedef struct watched {
+    mb_watch rule;
+    char *texts[2 + MB_WATCH_FIELDS];
+} watched;
+
 struct mb_write_set {
-    mb_watch *watches;       // what is watched
+    watched *watches;        // what is watched
     size_t watch_count;      // how many
     mb_buffer text;          // the names, as members of JSON objects
     item *items;             // by first change
@@ -69,12 +75,10 @@ mb_write_set *mb_write_set_new(void)
     return set;
 }
 
-static void watch_free(mb_watch *w)
+static void watch_free(watched *w)
 {
-    sqlite3_free(w->table);
-    sqlite3_free(w->part);
-    for (int i = 0; i < MB_WATCH_FIELDS; i++)
-        sqlite3_free(w->fields[i]);
+    for (int i = 0; i < 2 + MB_WATCH_FIELDS; i++)
+        sqlite3_free(w->texts[i]);
 }
 
 void mb_write_set_free(mb_write_set *set)
@@ -90,27 +94,27 @@ void mb_write_set_free(mb_write_set *set)
     sqlite3_free(set);
 }
 
-static bool copy(char **to, const char *from)
+// Gives a name a copy of its own.
+static bool copy(const char **name, char **text)
 {
-    if (from == NULL)
+    if (*name == NULL)
         return true;
-    *to = sqlite3_mprintf("%s", from);
-    return *to != NULL;
+    *name = *text = sqlite3_mprintf("%s", *name);
+    return *text != NULL;
 }
 
 bool mb_write_set_watch(mb_write_set *set, const mb_watch *watch)
 {
-    mb_watch made = *watch;
-    mb_watch *watches =
+    watched made = { .rule = *watch };
+    watched *watches =
         sqlite3_realloc64(set->watches, (set->watch_count + 1) * sizeof *watches);
     if (watches == NULL)
         return false;
     set->watches = watches;
-    made.table = made.part = NULL;
-    memset(made.fields, 0, sizeof made.fields);
-    bool copied = copy(&made.table, watch->table) && copy(&made.part, watch->part);
+    bool copied =
+        copy(&made.rule.table, &made.texts[0]) && copy(&made.rule.part, &made.texts[1]);
     for (int i = 0; i < MB_WATCH_FIELDS; i++)
-        copied = copied && copy(&made.fields[i], watch->fields[i]);
+        copied = copied && copy(&made.rule.fields[i], &made.texts[2 + i]);
     if (copied)
         watches[set->watch_count++] = made;
     else
@@ -133,8 +137,8 @@ static void *roomy(void *array, size_t count, size_t *room, size_t size)
 static const mb_watch *find_watch(const mb_write_set *set, const char *table)
 {
     for (size_t i = 0; i < set->watch_count; i++) {
-        if (strcmp(set->watches[i].table, table) == 0)
-            return &set->watches[i];
+        if (strcmp(set->watches[i].rule.table, table) == 0)
+            return &set->watches[i].rule;
     }
     return NULL;
 }

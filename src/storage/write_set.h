@@ -16,12 +16,12 @@ enum { MB_WRITE_SET_LIMIT = 10000, MB_WATCH_FIELDS = 2 };
 // How rows of a table are named. An integer key may hold two numbers: its upper bits name the
 // scope then, and the lower ones the row.
 typedef struct mb_watch {
-    char *table;                   // the table's name
-    char *part;                    // the part of the API that it belongs to
-    int scope;                     // the column with the scope; -1: it has none
-    int shift;                     // 0, or how many bits of that column are the row's
-    char *fields[MB_WATCH_FIELDS]; // the names of what names a row; NULL: no more
-    int columns[MB_WATCH_FIELDS];  // the columns they are in
+    const char *table;                   // the table's name
+    const char *part;                    // the part of the API that it belongs to
+    int scope;                           // the column with the scope; -1: it has none
+    int shift;                           // 0, or how many bits of that column are the row's
+    const char *fields[MB_WATCH_FIELDS]; // the names of what names a row; NULL: no more
+    int columns[MB_WATCH_FIELDS];        // the columns they are in
 } mb_watch;
 
 typedef struct mb_write_set mb_write_set;
