@@ -23,6 +23,7 @@ end
 ---@param name string  valid UTF-8
 ---@return string  empty when nothing is left
 function entities.normalise(name)
+  if not name:find("[^%w]") then return (name:lower()) end
   name = name:gsub("\194\160", " "):gsub("\226\128\153", "'")
   name = name:gsub("%s+", " "):gsub("^[ @#]+", ""):gsub(" $", "")
   return normal_url(name) or letters.lower(name)

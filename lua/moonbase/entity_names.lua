@@ -12,6 +12,7 @@ local entity_names = {}
 local MOST_WORDS = 6 -- of a name
 local LONGEST = 64   -- bytes of a word
 local SHOUTED = 6    -- letters of an acronym, at most
+local FEW = 8        -- words that are searched for one by one
 
 -- No names wherever they stand: capitals by custom, titles, and words of the calendar, which
 -- everything would be connected by.
@@ -68,6 +69,7 @@ local JOINS = check.set(
 local ENDINGS = { "ing$", "ings$", "ly$", "tion$", "tions$", "ness$", "ment$", "ments$", "ed$" }
 
 local function without_possessive(word)
+  if not find(word, "['\226-]") then return word end
   word = word:gsub("\226\128\153", "'")
   return (word:gsub("'[sS]$", ""):gsub("['-]+$", ""))
 end
@@ -86,6 +88,7 @@ end
 
 -- Does a sentence, a line, an item or somebody's speech begin here?
 local function opens_sentence(text, at)
+  if find(text, "^%l ", at - 2) and at > 2 then return false end -- most are in the middle
   local before = sub(text, math.max(1, at - 12), at - 1):reverse()
   local gap = match(before, "^[%s\"'(%[*_>,-]*")
   if #gap == #before or find(gap, "[\n\"]") then return true end
@@ -118,7 +121,8 @@ local function capital_word(text, from)
 end
 
 local function is_never(item)
-  return NEVER[item.key] or find(item.key, "'%l%l?$") or not find(item.word, "^..")
+  if NEVER[item.key] then return true end
+  return find(item.key, "'%l%l?$") or not find(item.word, "^..")
     or (#item.word <= 3 and find(item.word, "^[\195-\213][\128-\191]$") ~= nil)
 end
 
@@ -203,9 +207,19 @@ local function runs(text, state)
   if #run > 0 then add(state, text, run) end
 end
 
+-- Whether it is worth while to look at every word.
+local function may_be_small(text, doubtful)
+  if #doubtful > FEW then return true end
+  for _, one in ipairs(doubtful) do
+    if find(text, one.key, 1, true) then return true end
+  end
+  return false
+end
+
 -- Which of the doubtful words the text has in small letters too.
 local function seen_small(text, doubtful)
   local asked, seen = {}, {}
+  if not may_be_small(text, doubtful) then return seen end
   for _, one in ipairs(doubtful) do asked[one.key] = true end
   for word in text:gmatch("[%w\128-\255'-]+") do
     if asked[word] then seen[word] = true end

@@ -52,7 +52,7 @@ end
 ---@param text string  valid UTF-8
 ---@return string
 function letters.lower(text)
-  text = text:gsub("[A-Z]+", string.lower)
+  if text:find("[A-Z]") then text = text:gsub("[A-Z]+", string.lower) end
   if not text:find("[\195-\225]") then return text end
   text = text:gsub("[\195-\213][\128-\191]", SMALL)
   return (text:gsub("\225[\184-\187][\128-\191]", SMALL))
