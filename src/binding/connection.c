@@ -10,6 +10,7 @@
 #include "binding/transaction.h"
 #include "binding/types.h"
 #include "binding/vectors.h"
+#include "binding/wipe.h"
 #include "binding/writes.h"
 #include "storage/inherited.h"
 #include "storage/path.h"
@@ -365,6 +366,7 @@ static const luaL_Reg methods[] = {
     { "vectors_remove", mbL_vectors_remove },
     { "vectors_search", mbL_vectors_search },
     { "vectors_cache", mbL_vectors_cache },
+    { "wipe", mbL_wipe },
     { NULL, NULL },
 };
 
