@@ -229,4 +229,13 @@ describe("the command", function()
     assert.are.equal("t", core.decode(first).type)
     assert.are.equal(core.decode(first).cursor + 1, core.decode(second).cursor)
   end)
+
+  it("tail ends well when it is interrupted", function()
+    local command = ("LUA_PATH=%s LUA_CPATH=%s timeout --preserve-status -s INT 1 %s bin/moonbase "
+      .. "tail %s 2>&1; echo $?"):format(quoted(package.path), quoted(package.cpath), INTERPRETER,
+      quoted(path))
+    local pipe = io.popen(command)
+    assert.are.equal("0\n", pipe:read "*a")
+    pipe:close()
+  end)
 end)
