@@ -160,8 +160,9 @@ function Store:gc(options)
   return gc.run(self.context, options)
 end
 
---- Gives the space of what was deleted back to the file system. Other processes may write in
---- between, but not inside a transaction of the caller's.
+--- Gives the space of what was deleted back to the file system, and leaves nothing of it in the
+--- file or the log beside it. Others may write in between; for the last part nobody may read.
+--- Outside any transaction.
 ---@return true|nil
 ---@return moonbase.Error|nil err  `busy`, `readonly`, `full`
 function Store:vacuum()
