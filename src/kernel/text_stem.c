@@ -92,11 +92,21 @@ static void replace(stem *s, const rule *found)
     s->length += n;
 }
 
-// The rule of the longest ending that the word has: the first one in the list.
-static const rule *find_rule(const stem *s, const rule *rules)
+// Which letters the endings of a list end in.
+#define LETTER(c) (UINT32_C(1) << ((c) - 'a'))
+
+// The rule of the longest ending that the word has, no more of it than lies behind `from`: the
+// first one in the list. Endings have two letters at least.
+static const rule *find_rule(const stem *s, const rule *rules, uint32_t letters, size_t from)
 {
+    if (s->length < from + 2)
+        return NULL;
+    char last = s->word[s->length - 1], before = s->word[s->length - 2];
+    if (last < 'a' || (letters & LETTER(last)) == 0)
+        return NULL;
     for (; rules->ending != NULL; rules++) {
-        if (ends_in(s, rules->ending, rules->length))
+        const char *tail = rules->ending + rules->length - 2;
+        if (tail[1] == last && tail[0] == before && ends_in(s, rules->ending, rules->length))
             return rules;
     }
     return NULL;
@@ -133,7 +143,7 @@ static void past(stem *s)
         RULE("eedly", "ee"), RULE("ingly", ""), RULE("edly", ""), RULE("eed", "ee"),
         RULE("ing", ""),     RULE("ed", ""),    LAST_RULE
     };
-    const rule *found = find_rule(s, rules);
+    const rule *found = find_rule(s, rules, LETTER('d') | LETTER('g') | LETTER('y'), 0);
     if (found == NULL)
         return;
     size_t rest = s->length - found->length;
@@ -180,7 +190,10 @@ static void derived(stem *s)
                                   RULE("ogi", "og"),
                                   RULE("li", ""),
                                   LAST_RULE };
-    const rule *found = find_rule(s, rules);
+    const rule *found = find_rule(s, rules,
+                                  LETTER('i') | LETTER('l') | LETTER('m') | LETTER('n') |
+                                      LETTER('r') | LETTER('s'),
+                                  s->r1);
     if (found == NULL)
         return;
     size_t rest = s->length - found->length;
@@ -198,7 +211,8 @@ static void derived_further(stem *s)
                                   RULE("icate", "ic"),    RULE("iciti", "ic"),
                                   RULE("ical", "ic"),     RULE("ness", ""),
                                   RULE("ful", ""),        LAST_RULE };
-    const rule *found = find_rule(s, rules);
+    const rule *found =
+        find_rule(s, rules, LETTER('e') | LETTER('i') | LETTER('l') | LETTER('s'), s->r1);
     if (found == NULL)
         return;
     size_t rest = s->length - found->length;
@@ -217,7 +231,11 @@ static void suffix(stem *s)
                                   RULE("ive", ""),   RULE("ize", ""),  RULE("ous", ""),
                                   RULE("al", ""),    RULE("er", ""),   RULE("ic", ""),
                                   LAST_RULE };
-    const rule *found = find_rule(s, rules);
+    const rule *found =
+        find_rule(s, rules,
+                  LETTER('c') | LETTER('e') | LETTER('i') | LETTER('l') | LETTER('m') |
+                      LETTER('n') | LETTER('r') | LETTER('s') | LETTER('t'),
+                  s->r2);
     if (found == NULL)
         return;
     size_t rest = s->length - found->length;
@@ -235,6 +253,9 @@ static void final_e(stem *s)
     else if (ENDS(s, "ll") && rest >= s->r2)
         s->length = rest;
 }
+
+// Letters of the longest exception.
+enum { EXCEPTION_MAX = 6 };
 
 static bool is_exception(stem *s)
 {
@@ -257,14 +278,14 @@ static bool is_exception(stem *s)
                                   RULE("bias", "bias"),
                                   RULE("andes", "andes"),
                                   LAST_RULE };
-    for (const rule *r = rules; r->ending != NULL; r++) {
-        if (r->length == s->length && r->ending[0] == s->word[0] &&
-            ends_in(s, r->ending, r->length)) {
-            replace(s, r);
-            return true;
-        }
-    }
-    return false;
+    const rule *found =
+        s->length <= EXCEPTION_MAX
+            ? find_rule(s, rules, LETTER('e') | LETTER('g') | LETTER('s') | LETTER('y'), 0)
+            : NULL;
+    if (found == NULL || found->length != s->length)
+        return false;
+    replace(s, found);
+    return true;
 }
 
 static bool is_finished(const stem *s)
@@ -272,7 +293,9 @@ static bool is_finished(const stem *s)
     static const rule words[] = { RULE("inning", ""),  RULE("outing", ""),  RULE("canning", ""),
                                   RULE("herring", ""), RULE("earring", ""), RULE("proceed", ""),
                                   RULE("exceed", ""),  RULE("succeed", ""), LAST_RULE };
-    const rule *found = s->length > 5 && s->length < 8 ? find_rule(s, words) : NULL;
+    const rule *found = s->length > 5 && s->length < 8
+                            ? find_rule(s, words, LETTER('d') | LETTER('g'), 0)
+                            : NULL;
     return found != NULL && found->length == s->length;
 }
 
