@@ -5,19 +5,11 @@ local checks = require "spec.support.checks"
 local files = require "spec.support.files"
 local GraphModel = require "spec.support.graph_model"
 local moonbase = require "moonbase"
+local new_random = require "spec.support.random"
 
 local RELS = { "knows", "likes", "owns" }
 local WEIGHTS = { 0, 0.25, 1, 1, 1, 2, 5 }
 local DIRS = { "out", "in", "both" }
-
--- The same numbers on every Lua.
-local function generator(seed)
-  local state = seed
-  return function(limit)
-    state = (state * 16807) % 2147483647
-    return state % limit + 1
-  end
-end
 
 local Game = {}
 Game.__index = Game
@@ -28,7 +20,7 @@ local function new_game(seed, nodes)
   local names = {}
   for i = 1, nodes do names[i] = ("%s%d"):format(i % 3 == 0 and "n" or "node with a long name ", i) end
   return setmetatable({ path = path, store = store, graph = store.graph, model = GraphModel.new(),
-    random = generator(seed), names = names }, Game)
+    random = new_random(seed), names = names }, Game)
 end
 
 function Game:one(list)

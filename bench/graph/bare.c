@@ -55,20 +55,6 @@ static void prepare(bare *b)
     bare_check(b, met && queue && parent && cost, "no memory");
 }
 
-// One state of the file for all that a question reads, which is quicker too.
-static void start_question(bare *b)
-{
-    bare_start(b);
-    bare_step(b, view);
-}
-
-static void stop_question(bare *b)
-{
-    sqlite3_reset(edges_of);
-    bare_step(b, commit);
-    bare_stop(b);
-}
-
 static int node_named(bare *b, const char *name)
 {
     sqlite3_bind_int(find, 1, scope);
@@ -138,105 +124,86 @@ static int walk(int start, int depth, int end)
     return count;
 }
 
-// graph_neighbors COUNT SIZE
-static void neighbors(bare *b, int count, char **arguments)
+// A question about two nodes, by their names.
+typedef struct question {
+    char from[40];
+    char to[40];
+    int size;  // of the graph
+    int depth; // the second argument, where there is one
+} question;
+
+// Answers a question about other nodes each time. All that it reads is of one state of the
+// file, which is quicker too.
+static void ask(bare *b, int count, char **arguments,
+                void (*answer)(bare *b, const question *q))
 {
-    int size = use_graph(b, arguments);
-    volatile int sum = 0;
+    question q = { .size = use_graph(b, arguments) };
+    q.depth = arguments[1] != NULL ? atoi(arguments[1]) : 0;
     for (int i = 0; i < count; i++) {
-        char name[40], other[40];
-        int found[1000], n = 0;
-        choose(size, name);
-        choose(size, other);
-        start_question(b);
-        use_edges(node_named(b, name));
-        while (n < 1000 && sqlite3_step(edges_of) == SQLITE_ROW)
-            found[n++] = sqlite3_column_int(edges_of, 0);
-        while (n > 0)
-            sum += read_name(b, found[--n]);
-        stop_question(b);
+        choose(q.size, q.from);
+        choose(q.size, q.to);
+        bare_start(b);
+        bare_step(b, view);
+        answer(b, &q);
+        sqlite3_reset(edges_of);
+        bare_step(b, commit);
+        bare_stop(b);
     }
 }
 
-// graph_reach COUNT SIZE DEPTH
-static void reach(bare *b, int count, char **arguments)
+static volatile int taken; // sum of what was read: a program that uses it must read it
+
+static void answer_neighbors(bare *b, const question *q)
 {
-    int size = use_graph(b, arguments), depth = atoi(arguments[1]);
-    volatile int sum = 0;
-    for (int i = 0; i < count; i++) {
-        char name[40], other[40];
-        choose(size, name);
-        choose(size, other);
-        start_question(b);
-        int found = walk(node_named(b, name), depth, 0);
-        for (int j = 1; j < found; j++)
-            sum += read_name(b, queue[j]);
-        stop_question(b);
-    }
+    int found[1000], n = 0;
+    use_edges(node_named(b, q->from));
+    while (n < 1000 && sqlite3_step(edges_of) == SQLITE_ROW)
+        found[n++] = sqlite3_column_int(edges_of, 0);
+    while (n > 0)
+        taken += read_name(b, found[--n]);
 }
 
-// graph_reach_query COUNT SIZE DEPTH: one recursive query.
-static void reach_query(bare *b, int count, char **arguments)
+static void answer_reach(bare *b, const question *q)
 {
-    int size = use_graph(b, arguments), depth = atoi(arguments[1]);
-    volatile int sum = 0;
-    for (int i = 0; i < count; i++) {
-        char name[40], other[40];
-        choose(size, name);
-        choose(size, other);
-        start_question(b);
-        sqlite3_bind_int(recurse, 1, scope);
-        sqlite3_bind_int(recurse, 2, node_named(b, name));
-        sqlite3_bind_int(recurse, 3, depth);
-        while (sqlite3_step(recurse) == SQLITE_ROW)
-            sum += sqlite3_column_int(recurse, 0) + sqlite3_column_text(recurse, 1)[0];
-        sqlite3_reset(recurse);
-        stop_question(b);
-    }
+    int found = walk(node_named(b, q->from), q->depth, 0);
+    for (int j = 1; j < found; j++)
+        taken += read_name(b, queue[j]);
+}
+
+// By one recursive query.
+static void query_reach(bare *b, const question *q)
+{
+    sqlite3_bind_int(recurse, 1, scope);
+    sqlite3_bind_int(recurse, 2, node_named(b, q->from));
+    sqlite3_bind_int(recurse, 3, q->depth);
+    while (sqlite3_step(recurse) == SQLITE_ROW)
+        taken += sqlite3_column_int(recurse, 0) + sqlite3_column_text(recurse, 1)[0];
+    sqlite3_reset(recurse);
 }
 
 static void read_way(bare *b, int start, int end)
 {
-    volatile int sum = 0;
     for (int node = end; node != start; node = parent[node])
-        sum += read_name(b, node);
+        taken += read_name(b, node);
 }
 
-// graph_path COUNT SIZE
-static void path(bare *b, int count, char **arguments)
+static void answer_path(bare *b, const question *q)
 {
-    int size = use_graph(b, arguments);
-    for (int i = 0; i < count; i++) {
-        char from[40], to[40];
-        choose(size, from);
-        choose(size, to);
-        start_question(b);
-        int start = node_named(b, from), end = node_named(b, to);
-        walk(start, nodes, end);
-        if (met[end])
-            read_way(b, start, end);
-        stop_question(b);
-    }
+    int start = node_named(b, q->from), end = node_named(b, q->to);
+    walk(start, nodes, end);
+    if (met[end])
+        read_way(b, start, end);
 }
 
-// graph_path_query COUNT SIZE: how far it is, by one recursive query.
-static void path_query(bare *b, int count, char **arguments)
+// How far it is, by one recursive query.
+static void query_path(bare *b, const question *q)
 {
-    int size = use_graph(b, arguments);
-    volatile int sum = 0;
-    for (int i = 0; i < count; i++) {
-        char from[40], to[40];
-        choose(size, from);
-        choose(size, to);
-        start_question(b);
-        sqlite3_bind_int(recurse_path, 1, scope);
-        sqlite3_bind_int(recurse_path, 2, node_named(b, from));
-        sqlite3_bind_int(recurse_path, 3, node_named(b, to));
-        while (sqlite3_step(recurse_path) == SQLITE_ROW)
-            sum += sqlite3_column_int(recurse_path, 0);
-        sqlite3_reset(recurse_path);
-        stop_question(b);
-    }
+    sqlite3_bind_int(recurse_path, 1, scope);
+    sqlite3_bind_int(recurse_path, 2, node_named(b, q->from));
+    sqlite3_bind_int(recurse_path, 3, node_named(b, q->to));
+    while (sqlite3_step(recurse_path) == SQLITE_ROW)
+        taken += sqlite3_column_int(recurse_path, 0);
+    sqlite3_reset(recurse_path);
 }
 
 typedef struct entry {
@@ -304,20 +271,11 @@ static int search(bare *b, int start, int end)
     return 0;
 }
 
-// graph_cheapest COUNT SIZE
-static void cheapest(bare *b, int count, char **arguments)
+static void answer_cheapest(bare *b, const question *q)
 {
-    int size = use_graph(b, arguments);
-    for (int i = 0; i < count; i++) {
-        char from[40], to[40];
-        choose(size, from);
-        choose(size, to);
-        start_question(b);
-        int start = node_named(b, from), end = node_named(b, to);
-        if (search(b, start, end))
-            read_way(b, start, end);
-        stop_question(b);
-    }
+    int start = node_named(b, q->from), end = node_named(b, q->to);
+    if (search(b, start, end))
+        read_way(b, start, end);
 }
 
 static int *ends;      // of edges
@@ -373,29 +331,57 @@ static double round_of(int count, const double *scores, double *next)
     return change;
 }
 
-// graph_rank COUNT SIZE: by the power method, until a round changes less than 1e-12.
+// By the power method, until a round changes less than 1e-12.
+static void answer_rank(bare *b, const question *q)
+{
+    int found = read_region(b, node_named(b, q->from), q->size < 1000000 ? 1000000 : q->size);
+    double *scores = calloc((size_t)found, sizeof *scores);
+    double *next = calloc((size_t)found, sizeof *next);
+    bare_check(b, scores && next, "no memory");
+    scores[0] = 1;
+    while (round_of(found, scores, next) > 1e-12) {
+        double *swap = scores;
+        scores = next;
+        next = swap;
+    }
+    free(scores);
+    free(next);
+}
+
+// The works: graph_NAME COUNT SIZE [DEPTH].
+static void neighbors(bare *b, int count, char **arguments)
+{
+    ask(b, count, arguments, answer_neighbors);
+}
+
+static void reach(bare *b, int count, char **arguments)
+{
+    ask(b, count, arguments, answer_reach);
+}
+
+static void reach_query(bare *b, int count, char **arguments)
+{
+    ask(b, count, arguments, query_reach);
+}
+
+static void path(bare *b, int count, char **arguments)
+{
+    ask(b, count, arguments, answer_path);
+}
+
+static void path_query(bare *b, int count, char **arguments)
+{
+    ask(b, count, arguments, query_path);
+}
+
+static void cheapest(bare *b, int count, char **arguments)
+{
+    ask(b, count, arguments, answer_cheapest);
+}
+
 static void rank(bare *b, int count, char **arguments)
 {
-    int size = use_graph(b, arguments);
-    for (int i = 0; i < count; i++) {
-        char name[40], other[40];
-        choose(size, name);
-        choose(size, other);
-        start_question(b);
-        int found = read_region(b, node_named(b, name), size < 1000000 ? 1000000 : size);
-        double *scores = calloc((size_t)found, sizeof *scores);
-        double *next = calloc((size_t)found, sizeof *next);
-        bare_check(b, scores && next, "no memory");
-        scores[0] = 1;
-        while (round_of(found, scores, next) > 1e-12) {
-            double *swap = scores;
-            scores = next;
-            next = swap;
-        }
-        free(scores);
-        free(next);
-        stop_question(b);
-    }
+    ask(b, count, arguments, answer_rank);
 }
 
 static void relate_one(bare *b, int size)
