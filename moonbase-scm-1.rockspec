@@ -129,6 +129,7 @@ build = {
     ["moonbase.leases"] = "lua/moonbase/leases.lua",
     ["moonbase.letters"] = "lua/moonbase/letters.lua",
     ["moonbase.listing"] = "lua/moonbase/listing.lua",
+    ["moonbase.mail_quotes"] = "lua/moonbase/mail_quotes.lua",
     ["moonbase.memory"] = "lua/moonbase/memory.lua",
     ["moonbase.memory_admission"] = "lua/moonbase/memory_admission.lua",
     ["moonbase.memory_care"] = "lua/moonbase/memory_care.lua",

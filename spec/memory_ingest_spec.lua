@@ -214,6 +214,17 @@ describe("a conversation", function()
     assert.same({ 0, 0, 0 }, counts(chat({}, { source = "empty" })))
   end)
 
+  it("by e-mail says once what later mails quote", function()
+    local quote = "> Shall we meet?\n> On Friday at noon?\n> At the Blue Cafe?"
+    local messages = { { author = "Ann", text = "Shall we meet?\nOn Friday at noon?\nAt the Blue Cafe?" },
+      { author = "Bob", text = "Yes.\n\nOn Mon, Ann wrote:\n" .. quote } }
+    local function ingest(kind)
+      return texts(assert(memory:ingest { source = "m", kind = kind, messages = messages }))
+    end
+    assert.same({ messages[1].text, "Yes." }, ingest "email")
+    assert.same({ messages[1].text, messages[2].text }, ingest "chat")
+  end)
+
   -- What looks like the border between two messages is only text.
   it("has as many records as messages, whatever stands in them", function()
     local list = {}

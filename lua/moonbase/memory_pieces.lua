@@ -4,6 +4,7 @@
 local check = require "moonbase.check"
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
+local mail_quotes = require "moonbase.mail_quotes"
 local split = require "moonbase.split"
 
 local memory_pieces = {}
@@ -122,9 +123,9 @@ local function hash_of(...)
   return core.sha256(table.concat(parts, ","))
 end
 
-local function add_pieces(ingestion, message, options, seen)
+local function add_pieces(ingestion, message, text, options, seen)
   local pieces = ingestion.pieces
-  for _, part in ipairs(split.pieces(message.text, options)) do
+  for _, part in ipairs(split.pieces(text, options)) do
     local key = hash_of(ingestion.kind, ingestion.source, ingestion.version, message.author,
       message.at, part.text)
     seen[key] = (seen[key] or 0) + 1
@@ -134,6 +135,12 @@ local function add_pieces(ingestion, message, options, seen)
       fingerprint = hash_of(ingestion.fingerprint, part.heading):sub(1, 16),
     }
   end
+end
+
+local function texts_of(kind, messages)
+  local texts = {}
+  for i, message in ipairs(messages) do texts[i] = message.text end
+  return kind == "email" and mail_quotes.without(texts) or texts
 end
 
 local function check_rule(value)
@@ -159,8 +166,10 @@ function memory_pieces.of(fields)
   ingestion.namespace, ingestion.text = ingestion.namespace or "default", nil
   ingestion.fingerprint = hash_of(ingestion.namespace, ingestion.title, ingestion.owner,
     ingestion.ttl, table.concat(ingestion.tags or {}, "\0"))
-  local seen = {}
-  for _, message in ipairs(messages) do add_pieces(ingestion, message, options, seen) end
+  local texts, seen = texts_of(kind, messages), {}
+  for i, message in ipairs(messages) do
+    add_pieces(ingestion, message, texts[i], options, seen)
+  end
   return ingestion
 end
 
