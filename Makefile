@@ -135,6 +135,7 @@ demo:
 bench:
 	@scripts/setup bench
 	@$(MAKE) --no-print-directory -s build $(BUILD)/bench/bare
+	-@$(MAKE) --no-print-directory -s $(BUILD)/bench/peers $(BUILD)/bench/vec0.so
 	@$(LUA_ENV) MOONBASE_BUILD=$(BUILD) LUA=$(LUA) ONLY="$(ONLY)" $(LUA) bench/run.lua
 
 # What moonbase is measured against: the same work in C on the same tables, without moonbase.
@@ -142,6 +143,16 @@ $(BUILD)/bench/bare: $(wildcard bench/*.c bench/*/*.c) bench/bare.h
 	@mkdir -p $(@D)
 	@echo "  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -I. $(LDFLAGS) -o $@ $(filter %.c,$^) $(LINK_LIBS)
+
+# What vector searches are compared with; the table leaves out what is not there.
+$(BUILD)/bench/peers: bench/nearest/peers.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O3 -march=native -fopenmp -o $@ $< -lfaiss -lblas -llapack -lsqlite3
+
+$(BUILD)/bench/vec0.so:
+	@mkdir -p $(@D)
+	cd $(@D) && npm pack sqlite-vec-linux-x64 --silent >/dev/null && \
+	    tar xzf sqlite-vec-linux-x64-*.tgz --strip-components=1 package/vec0.so
 
 lint:
 	@scripts/setup check

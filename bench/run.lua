@@ -17,6 +17,7 @@ local TABLES = {
   { name = "blobs", on = { "lua54" } },
   { name = "sessions", on = { "lua54" } },
   { name = "vectors", on = { "lua54" } },
+  { name = "nearest", on = { "lua54" } },
   { name = "text", on = { "lua54" } },
   { name = "graph", on = { "lua54" } },
 }

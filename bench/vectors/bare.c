@@ -90,8 +90,8 @@ static void put(bare *b, int count, char **arguments)
     if (begin == NULL) {
         begin = bare_prepare(b, "BEGIN IMMEDIATE");
         commit = bare_prepare(b, "COMMIT");
-        item = bare_prepare(b, "INSERT INTO vector_items (key, slot, id, metadata)"
-                               " VALUES ((9 << 32) + ?1, ?1, ?2, '{\"n\":1}')");
+        item = bare_prepare(b, "INSERT INTO vector_items (key, id, metadata)"
+                               " VALUES ((9 << 32) + ?, ?, '{\"n\":1}')");
         vector = bare_prepare(b, "INSERT INTO vector_floats (key, vector)"
                                  " VALUES ((9 << 32) + ?, ?)");
     }
