@@ -38,6 +38,7 @@ end
 
 -- The error of a check of one field, by the field's whole path.
 local function blame_field(draft, err)
+  if not err.field then return nil, err end
   err.field = session_drafts.path(draft, "." .. err.field)
   err.message = session_drafts.path(draft, "." .. err.message)
   return nil, err
@@ -48,30 +49,47 @@ local function check_at(value)
   return check.time("at", value)
 end
 
+--- What the nodes of one call have in common.
+---@class moonbase.session.Batch
+---@field ctx moonbase.Context
+---@field now integer
+---@field kind? string  the last one that was checked: most are the same
+
 -- The node's own fields, which are all but its place in the tree. The table is made with room for
 -- them and for id and parent, which come back once it is written.
-local function body_of(node, now)
-  local body, ok, err = { kind = node.kind, at = now, role = node.role, content = node.content,
+local function body_of(batch, node)
+  local kind, ok, err = node.kind
+  local body = { kind = kind, at = batch.now, role = node.role, content = node.content,
     id = nil, parent = nil, caused_by = nil, frame = nil }
   for key, value in next, node do body[key] = value end
   body.id, body.parent = nil, nil
-  if node.kind == nil then return errors.invalid("kind", "is missing") end
-  ok, err = check.document_id("kind", node.kind)
-  if not ok then return nil, err end
-  body.at, err = check_at(node.at == nil and now or node.at)
+  if kind == nil then return errors.invalid("kind", "is missing") end
+  if kind ~= batch.kind then
+    ok, err = check.document_id("kind", kind)
+    if not ok then return nil, err end
+    batch.kind = kind
+  end
+  if node.at ~= nil then body.at, err = check_at(node.at) end
   if not body.at then return nil, err end
   return body
 end
 
-local function fill(ctx, draft, node, now)
+-- An id of the store's own making is one.
+local function id_of(ctx, node)
+  if node.id ~= nil then return check.document_id("id", node.id) end
+  if ctx.make_id == core.uuid7 then return ctx:new_id() end
+  return check.document_id("id", ctx:new_id())
+end
+
+local function fill(batch, draft, node)
   local ok, err
-  draft.id, err = check.document_id("id", draft.given and node.id or ctx:new_id())
+  draft.id, err = id_of(batch.ctx, node)
   if not draft.id then return nil, err end
   if node.parent ~= nil and node.parent ~= null then
     ok, err = check.document_id("parent", node.parent)
     if not ok then return nil, err end
   end
-  draft.body, err = body_of(node, now)
+  draft.body, err = body_of(batch, node)
   if not draft.body then return nil, err end
   draft.user = session_text.is_user(draft.body)
   return draft
@@ -84,13 +102,17 @@ end
 ---@return moonbase.NodeDraft[]|nil
 ---@return moonbase.Error|nil err  `invalid`
 function session_drafts.prepare(ctx, list, name)
-  local drafts, now = {}, ctx:now()
-  for i = 1, check.array(name, list) do
+  local drafts, count = {}, check.array(name, list)
+  if count == 0 then return drafts end
+  local now, failure = check_at(ctx:now())
+  if not now then return nil, failure end
+  local batch = { ctx = ctx, now = now }
+  for i = 1, count do
     local node = list[i]
     if type(node) ~= "table" then check.type(name .. "[" .. i .. "]", node, "table") end
     local draft = { name = name, number = i, given = node.id ~= nil, parent = node.parent,
       id = nil, body = nil, user = nil }
-    local ok, err = fill(ctx, draft, node, now)
+    local ok, err = fill(batch, draft, node)
     if not ok then return blame_field(draft, err) end
     drafts[i] = draft
   end
