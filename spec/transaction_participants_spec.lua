@@ -4,13 +4,7 @@ local errors = require "moonbase.errors"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
-
-local function raises(code, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.are.equal(code, err.code)
-  return err
-end
+local raises = require("spec.support.outcome").raises
 
 describe("a transaction with participants", function()
   local store, path, calls, told

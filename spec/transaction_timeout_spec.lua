@@ -3,6 +3,9 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+
+local code_of, raises = outcome.code_of, outcome.raises
 
 local store, path, now, told
 
@@ -18,17 +21,6 @@ after_each(function()
   store:close()
   files.cleanup()
 end)
-
-local function code_of(result, err)
-  assert.is_nil(result)
-  return err.code
-end
-
-local function raises(code, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.are.equal(code, err.code)
-end
 
 local function begin(options)
   local tx = assert(store:begin(options))

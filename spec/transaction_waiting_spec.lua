@@ -3,6 +3,7 @@
 
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local code_of = require("spec.support.outcome").code_of
 
 describe("on an event loop", function()
   local store, path, phase, request, slept, at_sleep
@@ -25,11 +26,6 @@ describe("on an event loop", function()
     rawset(_G, "ngx", nil)
     files.cleanup()
   end)
-
-  local function code_of(result, err)
-    assert.is_nil(result)
-    return err.code
-  end
 
   -- A transaction of another coroutine; `finish` lets it commit.
   local function holder()
