@@ -8,7 +8,7 @@ local moonbase = require "moonbase"
 local text_index = require "moonbase.text_index"
 local vectors = require "spec.support.vectors"
 
-local K1, B, ONE = 0.9, 0.3, 1048576
+local K1, B, ONE = 0.9, 0.3, 262144
 -- Of the words below: they tell nothing and count little.
 local STOP, FAINT = { the = true, dont = true }, 1 / 32
 

@@ -8,9 +8,9 @@
 #include "kernel/common.h"
 
 // What a score of 1 is. A query of as many words as may be still has a sum of 32 bits.
-#define MB_TEXT_ONE 1048576.0
+#define MB_TEXT_ONE 262144.0
 
-enum { MB_TEXT_QUERY_WORDS = 64 };
+enum { MB_TEXT_QUERY_WORDS = 256 };
 
 // How fast a word that is repeated counts for less, and how much longer texts count for less;
 // what a word that tells nothing counts, beside others. Chosen by measuring: docs/search.md.

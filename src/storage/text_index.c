@@ -91,6 +91,20 @@ static bool take_out(removal *m, mb_posting *items, size_t *count, bool *found)
     return true;
 }
 
+// A page is called by its first word; by another one's, when that one is gone.
+static bool write_first(removal *m, const mb_text_bytes *page)
+{
+    mb_text_entry first;
+    int64_t key = m->key;
+    if (page->length > 0) {
+        if (mb_text_entry_read(page->data, page->data + page->length, &first) == NULL)
+            return mb_text_damaged(m->reader);
+        key = mb_text_key(m->segment->key, mb_text_place(first.hash));
+    }
+    return (key == m->key || mb_text_page_write(m->reader, m->key, NULL, 0)) &&
+           mb_text_page_write(m->reader, key, page->data, page->length);
+}
+
 // Puts an entry with its list in the place of the one at `at`; NULL: nothing.
 static bool write_page(removal *m, const uint8_t *at, const uint8_t *after,
                        const mb_text_entry *entry, const uint8_t *list)
@@ -108,7 +122,8 @@ static bool write_page(removal *m, const uint8_t *at, const uint8_t *after,
     if (listed > 0)
         mb_text_bytes_append(&page, list, listed);
     mb_text_bytes_append(&page, after, rest);
-    bool written = mb_text_page_write(m->reader, m->key, page.data, page.length);
+    bool written = before == 0 ? write_first(m, &page)
+                               : mb_text_page_write(m->reader, m->key, page.data, page.length);
     mb_text_bytes_free(&page);
     return written;
 }
