@@ -165,14 +165,15 @@ describe("inside nginx the embedder", function()
     server, secure = embedding_server.start(), embedding_server.start(key, cert)
     local function say(values) return ask(values) .. "ngx.say(told)" end
     web = nginx.start {
-      http = "lua_ssl_trusted_certificate " .. cert .. "; lua_socket_log_errors off;",
+      http = "lua_ssl_trusted_certificate " .. cert .. "; lua_socket_log_errors off;"
+        .. "init_worker_by_lua_block { " .. ask { url = server.url } .. " package.loaded.early = told }",
       locations = {
         good = say { url = server.url }, chunked = say { url = server.url, model = "chunked" },
         flaky = say { url = server.url, model = "flaky-n" }, cut = say { url = server.url, model = "cut-n" },
         refused = say { url = server.url, model = "refused" },
         flood = say { url = server.url, model = "flood", timeout = "300" },
         hangs = say { url = server.url, model = "hangs-n", timeout = "400" },
-        secure = say { url = secure.url },
+        secure = say { url = secure.url }, early = "ngx.say(package.loaded.early)",
         stranger = say { url = (secure.url:gsub("127.0.0.1", "127.0.0.2")), timeout = "300" },
         beside = [[
           local hanging = ngx.thread.spawn(function() ]] .. ask { url = server.url, model = "hangs-b", timeout = "300" }
@@ -204,7 +205,7 @@ describe("inside nginx the embedder", function()
 
   for path, expected in pairs { good = FOUND, chunked = FOUND, flaky = FOUND, cut = FOUND,
     refused = "^io: .*status 401", flood = "^io: ", hangs = "^io: .*timeout", secure = FOUND,
-    stranger = "^io: ", store = "^2 2\n" } do
+    stranger = "^io: ", store = "^2 2\n", early = "^unsupported: .*this phase" } do
     it("answers as elsewhere: " .. path, function()
       assert.matches(expected, (web:get(path)), 1, false, web:log())
     end)

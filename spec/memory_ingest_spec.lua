@@ -488,7 +488,8 @@ describe("ingesting", function()
       { "title", { title = "\255" } }, { "owner", { owner = " " } }, { "namespace", { namespace = "" } },
       { "tags[2]", { tags = { "a", 7 } } }, { "tags[1]", { tags = { "" } } }, { "at", { at = -1 } },
       { "at", { at = 1.5 } }, { "ttl", { ttl = -1 } }, { "version", { version = "" } },
-      { "version", { version = 0 / 0 } }, { "version", { version = 1 / 0 } }, { "max_tokens", { max_tokens = 0 } },
+      { "version", { version = 0 / 0 } }, { "version", { version = 1 / 0 } },
+      { "version", { version = -2 ^ 60 } }, { "max_tokens", { max_tokens = 0 } },
       { "max_tokens", { max_tokens = 2.5 } }, { "overlap", { overlap = -0.1 } }, { "overlap", { overlap = 1 } },
       { "messages[1].text", { kind = "chat", text = null, messages = { {} } } },
       { "messages[2].text", { kind = "chat", text = null, messages = { { text = "a" }, { text = 7 } } } },
@@ -555,6 +556,13 @@ describe("ingesting", function()
       end)
     end)
     assert.same({ 0, 2, 2 }, counts(document(sections("a", "b"))))
+  end)
+
+  -- A gateway under LuaJIT and a script under Lua 5.4 may share the file.
+  it("gives the same ids under every interpreter", function()
+    assert.same({ "ebd94461c7e0649b748d3f07b1935406" }, document("# Head a", { version = 2, at = 5 }).ids)
+    local messages = { { author = "Ann", text = "Hi", at = 1767225600000 } }
+    assert.same({ "6286175e900748c2ec926731f2abd223" }, chat(messages, { version = 1.5 }).ids)
   end)
 
   it("survives closing", function()

@@ -51,10 +51,11 @@ local function check_tags(name, list)
   return list
 end
 
+-- Beyond 2^53 a number of LuaJIT's is not the one that was given.
 local function check_version(name, value)
   if type(value) == "number" then
-    if value == value and value > -math.huge and value < math.huge then return value end
-    return errors.invalid(name, "must be a finite number")
+    if value >= -2 ^ 53 and value <= 2 ^ 53 then return value end
+    return errors.invalid(name, "must be a number of at most 2^53")
   end
   return check.id(name, value)
 end

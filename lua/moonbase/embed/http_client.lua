@@ -23,11 +23,18 @@ local http_client = {}
 local INSTALL = "needs an HTTP client: luasocket (Debian: lua-socket, LuaRocks: luasocket), for"
   .. " https luasec too (lua-sec, luasec), or lua-http (lua-http, http)"
 
+-- Names of headers have no case, but not every server knows.
+local function capitalised(name)
+  return (name:gsub("%f[%a]%l", string.upper))
+end
+
 local function text_of(request)
   local endpoint = request.endpoint
-  local lines = { ("POST %s HTTP/1.1"):format(endpoint.path), "host: " .. endpoint.authority,
-    "connection: close", "content-length: " .. #request.body }
-  for name, value in pairs(request.headers) do lines[#lines + 1] = name .. ": " .. value end
+  local lines = { ("POST %s HTTP/1.1"):format(endpoint.path), "Host: " .. endpoint.authority,
+    "Connection: close", "Content-Length: " .. #request.body }
+  for name, value in pairs(request.headers) do
+    lines[#lines + 1] = capitalised(name) .. ": " .. value
+  end
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. request.body
 end
 

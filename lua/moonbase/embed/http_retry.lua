@@ -9,8 +9,8 @@ local pause = require "moonbase.pause"
 
 local http_retry = {}
 
-local TRIES = 5
-local FIRST_PAUSE = 250 -- ms
+local TRIES = 4
+local FIRST_PAUSE = 200 -- ms
 
 local function may_pass(status)
   return status == 408 or status == 425 or status == 429 or status >= 500
