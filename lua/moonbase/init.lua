@@ -11,6 +11,7 @@ local export = require "moonbase.export"
 local gc = require "moonbase.gc"
 local import = require "moonbase.import"
 local integrity = require "moonbase.integrity"
+local open_transactions = require "moonbase.open_transactions"
 local opening = require "moonbase.opening"
 local recovery = require "moonbase.recovery"
 local stats = require "moonbase.stats"
@@ -219,7 +220,7 @@ function Store:close()
   if handle.closed then return true end
   handle.closed = true
   if handle.key then connections.remove(handle.key, handle.engine) end
-  transaction.close(handle.engine)
+  open_transactions.close(handle.engine)
   return handle.engine:close()
 end
 

@@ -2,83 +2,28 @@
 -- The outermost one is the root; those inside it are savepoints. Each is a userdata of the core,
 -- whose methods and parts are here.
 
+local bound_engine = require "moonbase.bound_engine"
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
+local open_transactions = require "moonbase.open_transactions"
 local participants = require "moonbase.participants"
 local transaction_log = require "moonbase.transaction_log"
 local write_set = require "moonbase.write_set"
 
+local base_of, lost = bound_engine.base_of, bound_engine.lost
+
 local transaction = {}
-
---- What is known of one that is open. A savepoint has only the fields up to `mark`.
----@class moonbase.Transaction
----@field userdata userdata
----@field root moonbase.Transaction     itself, or what it is a savepoint of
----@field owner? thread                 the coroutine it belongs to
----@field managed boolean               ended by the function that it is run by
----@field mark integer                  how many participants there were before it
----@field ended? boolean                its owner knows that it timed out
----@field id string
----@field label? string
----@field started_at integer
----@field context moonbase.Context      of the store that it was begun on
----@field participants moonbase.Participant[]
----@field deciding? boolean             it is being committed
----@field lost? moonbase.Error          why somebody else rolled it back
-
--- The roots that are open in this Lua state. Weak, or none would ever be collected.
-local open_roots = setmetatable({}, { __mode = "k" })
-
--- The engine as a transaction's own parts see it: every use makes sure first
--- that the transaction is open and belongs to the calling coroutine.
-local Bound = {}
-
--- Why the transaction cannot be used, when somebody else ended it. Raises when it cannot be used
--- for another reason.
-local function lost(record)
-  local root = record.root
-  if not root.lost then
-    record.userdata:assert_active()
-    return nil
-  end
-  if record.owner ~= coroutine.running() then errors.raise("wrong_coroutine") end
-  if record.ended then errors.raise("closed", "the transaction has ended: rolled_back") end
-  if not root.managed then core.told(root.userdata) end
-  return root.lost
-end
-
-for _, name in ipairs { "run", "row", "rows", "value", "values", "exec", "atomic", "snapshot",
-            "begin", "in_transaction" } do
-  Bound[name] = function(self, ...)
-    local err = lost(self.record)
-    if err then return nil, err end
-    local engine = self.base
-    return engine[name](engine, ...)
-  end
-end
-
-local bound_metatable = {
-  __index = function(self, key)
-    return Bound[key] or self.base[key]
-  end,
-}
-
-local function base_of(engine)
-  return rawget(engine, "base") or engine
-end
 
 local Transaction = {} -- the methods
 
 -- Gives the userdata its methods and the parts of the store.
 local function dress(store, record)
-  local engine = base_of(store.context.engine)
   record.owner = coroutine.running()
-  local fields = store:view(setmetatable({ base = engine, record = record,
-    transaction = record.userdata }, bound_metatable))
+  local fields = store:view(bound_engine.bind(store.context.engine, record))
   for name, method in pairs(Transaction) do rawset(fields, name, method) end
   rawset(fields, "id", record.root.id)
   rawset(fields, "record", record)
-  rawset(fields, "abandoned", function() transaction.abandoned(record) end)
+  rawset(fields, "abandoned", function() open_transactions.abandoned(record) end)
   core.fields(record.userdata, fields)
 end
 
@@ -91,8 +36,7 @@ local function become_root(record, store, label)
   dress(store, record)
   local ok, err = write_set.record(context.engine)
   if not ok and err then return nil, err end
-  context.engine.shared.open[1] = record
-  open_roots[record] = true
+  open_transactions.add(record)
   return record
 end
 
@@ -100,18 +44,6 @@ local function become_savepoint(record, root, store)
   record.root, record.mark = root, #root.participants
   dress(store, record)
   return record
-end
-
--- The root of the transaction that the coroutine has open. A call's own transaction, inside which
--- this may be run, has none.
-local function open_root(engine)
-  local shared = engine.shared
-  shared.open = shared.open or setmetatable({}, { __mode = "v" })
-  local root = shared.open[1]
-  if root and root.owner == coroutine.running() and root.userdata:status() ~= "rolled_back"
-    and engine:in_transaction() then
-    return root
-  end
 end
 
 -- Inside a call's own transaction: nothing of it is known outside, hence none in the log.
@@ -125,7 +57,7 @@ end
 
 local function become(record, store, label, nested)
   if not nested then return become_root(record, store, label) end
-  local root = open_root(base_of(store.context.engine))
+  local root = open_transactions.own(base_of(store.context.engine))
   if root then return become_savepoint(record, root, store) end
   return become_inner(record, store)
 end
@@ -133,7 +65,6 @@ end
 local function begin(store, options, managed)
   local engine = base_of(store.context.engine)
   local nested = engine:in_transaction()
-  open_root(engine)
   local userdata, err = engine:begin(options.timeout, managed)
   if not userdata then return nil, err end
   -- A raise (of new_id, or for lack of memory) would leave it open, and what
@@ -144,12 +75,6 @@ local function begin(store, options, managed)
   engine.finish(userdata, false)
   if not ok then error(made, 0) end
   return nil, failure
-end
-
-local function forget(root)
-  open_roots[root] = nil
-  local open = root.context.engine.shared.open
-  if open and open[1] == root then open[1] = nil end
 end
 
 -- Tells participants, under that status.
@@ -165,7 +90,7 @@ end
 -- The rollback itself comes first: what follows may raise for lack of memory.
 local function roll_back(record, all)
   local ok, err = core.finish(record.userdata, false)
-  if record == record.root then forget(record) end
+  if record == record.root then open_transactions.forget(record) end
   tell_rollback(record, all)
   return ok, err
 end
@@ -197,7 +122,7 @@ local function undo(root)
     roll_back(root, false)
     return
   end
-  forget(root)
+  open_transactions.forget(root)
   if root.lost then acknowledge(root) end
   tell_rollback(root, false)
 end
@@ -211,7 +136,7 @@ local function commit_root(root)
     if not returned then error(number, 0) end
     return nil, err
   end
-  forget(root)
+  open_transactions.forget(root)
   if #root.participants > 0 then
     pcall(participants.commit, root, number) -- what fails is done by recover
     core.phase(root.userdata, "committed")
@@ -352,79 +277,6 @@ function Transaction:close()
     lost(record)
     roll_back(record, true)
   end
-end
-
---- Called when one is collected that was not ended, which has rolled it back.
----@param record moonbase.Transaction
-function transaction.abandoned(record)
-  local root = record.root
-  if record ~= root then
-    participants.roll_back(root, record.mark, true)
-    return
-  end
-  forget(root)
-  if root.inner then return end
-  root.context:tell("transaction_abandoned", {
-    id = root.id, label = root.label, started_at = root.started_at, scope = root.context.scope_name,
-  })
-  participants.roll_back(root, 0, false)
-end
-
---- Rolls back what was begun on a handle that is being closed: nothing of it could be used any
---- more, and its lock would stay until it is collected.
----@param engine moonbase.Engine
-function transaction.close(engine)
-  for root in pairs(open_roots) do
-    if root.context.engine == engine and core.timeout(root.userdata) then
-      core.told(root.userdata) -- nobody is: it was his handle
-      forget(root)
-      participants.roll_back(root, 0, true)
-      return
-    end
-  end
-end
-
--- What tells a file from others, by whatever name it was opened.
-local function file_of(engine)
-  if engine.path == ":memory:" then return engine.shared end
-  return core.canonical_path(engine.path) or engine.path
-end
-
--- Whether it is open still, and not one that a fork left here.
-local function is_mine(root)
-  if root.userdata:status() == "rolled_back" then return false end
-  local _, err = root.context.engine:in_transaction()
-  return err == nil
-end
-
---- The roots that this process has open on the file, oldest first.
----@param ctx moonbase.Context
----@return moonbase.Transaction[]
-function transaction.open(ctx)
-  local file, found = file_of(ctx.engine), {}
-  for root in pairs(open_roots) do
-    if is_mine(root) and file_of(root.context.engine) == file then found[#found + 1] = root end
-  end
-  table.sort(found, function(a, b)
-    if a.started_at ~= b.started_at then return a.started_at < b.started_at end
-    return a.id < b.id
-  end)
-  return found
-end
-
---- Rolls one back that another coroutine may own, who is told at his next call.
----@param root moonbase.Transaction
----@return true|nil
----@return moonbase.Error|nil
-function transaction.timeout(root)
-  local preparing = root.userdata:status() == "preparing"
-  local ok, err = root.context.engine:timeout(root.userdata)
-  if not ok then return nil, err end
-  root.lost = errors.new("timeout", "the transaction was open for too long")
-  forget(root)
-  -- Whoever is preparing tells them himself, when that is over.
-  if not preparing then participants.roll_back(root, 0, true) end
-  return true
 end
 
 return transaction

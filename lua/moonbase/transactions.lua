@@ -3,9 +3,9 @@
 
 local check = require "moonbase.check"
 local errors = require "moonbase.errors"
+local open_transactions = require "moonbase.open_transactions"
 local participants = require "moonbase.participants"
 local pause = require "moonbase.pause"
-local transaction = require "moonbase.transaction"
 local transaction_log = require "moonbase.transaction_log"
 
 ---@class moonbase.Transactions
@@ -40,7 +40,7 @@ end
 ---@return moonbase.OpenTransaction[]
 function Transactions:active()
   local list = {}
-  for i, root in ipairs(transaction.open(self.ctx)) do
+  for i, root in ipairs(open_transactions.list(self.ctx)) do
     list[i] = {
       id = root.id, label = root.label, scope = root.context.scope_name,
       status = root.userdata:status(), started_at = root.started_at,
@@ -105,10 +105,10 @@ function Transactions:timeout_stale(older_than)
   local least, err = check.duration("older_than", older_than)
   if not least then return nil, err end
   local now, count = self.ctx:now(), 0
-  for _, root in ipairs(transaction.open(self.ctx)) do
+  for _, root in ipairs(open_transactions.list(self.ctx)) do
     if now - root.started_at > least then
       local ok
-      ok, err = transaction.timeout(root)
+      ok, err = open_transactions.timeout(root)
       if not ok then return nil, err end
       count = count + 1
     end
