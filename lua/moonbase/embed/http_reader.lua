@@ -7,58 +7,55 @@ local LONGEST_HEAD = 65536
 
 ---@class moonbase.HttpReader
 ---@field more fun(): string|nil, string|nil  some bytes, or nil and "closed", "timeout"...
----@field buffer string
+---@field buffer string  what was read
+---@field at integer     from here on it is not used yet
 local Reader = {}
 Reader.__index = Reader
-
-local function fill(self)
-  local bytes, reason = self.more()
-  if not bytes then return nil, reason or "closed" end
-  self.buffer = self.buffer .. bytes
-  return true
-end
 
 -- The next line without its end.
 local function line(self)
   while true do
-    local stop = self.buffer:find("\n", 1, true)
+    local stop = self.buffer:find("\n", self.at, true)
     if stop then
-      local text = self.buffer:sub(1, stop - 1):gsub("\r$", "")
-      self.buffer = self.buffer:sub(stop + 1)
+      local text = self.buffer:sub(self.at, stop - 1):gsub("\r$", "")
+      self.at = stop + 1
       return text
     end
-    if #self.buffer > LONGEST_HEAD then return nil, "too long a line" end
-    local ok, reason = fill(self)
-    if not ok then return nil, reason end
+    if #self.buffer - self.at > LONGEST_HEAD then return nil, "too long a line" end
+    local some, reason = self.more()
+    if not some then return nil, reason or "closed" end
+    self.buffer, self.at = self.buffer:sub(self.at) .. some, 1
   end
 end
 
-local function bytes(self, count)
-  local parts, have = { self.buffer }, #self.buffer
+-- What is in the buffer and what comes, until there are so many bytes or no more; and why.
+local function gather(self, count)
+  local parts, have, reason = { self.buffer:sub(self.at) }, #self.buffer - self.at + 1, nil
   while have < count do
-    local some, reason = self.more()
-    if not some then return nil, reason or "closed" end
-    parts[#parts + 1] = some
-    have = have + #some
+    local some
+    some, reason = self.more()
+    if not some then break end
+    parts[#parts + 1], have = some, have + #some
   end
-  local all = table.concat(parts)
-  self.buffer = all:sub(count + 1)
-  return all:sub(1, count)
+  self.buffer, self.at = table.concat(parts), 1
+  return have, reason or "closed"
+end
+
+local function bytes(self, count)
+  if #self.buffer - self.at + 1 < count then
+    local have, reason = gather(self, count)
+    if have < count then return nil, reason end
+  end
+  self.at = self.at + count
+  return self.buffer:sub(self.at - count, self.at - 1)
 end
 
 -- To the end of the connection.
 local function rest(self, limit)
-  local parts, have = { self.buffer }, #self.buffer
-  while have <= limit do
-    local some, reason = self.more()
-    if not some then
-      if reason ~= "closed" then return nil, reason end
-      return table.concat(parts)
-    end
-    parts[#parts + 1] = some
-    have = have + #some
-  end
-  return nil, "too long an answer"
+  local have, reason = gather(self, limit + 1)
+  if have > limit then return nil, "too long an answer" end
+  if reason ~= "closed" then return nil, reason end
+  return self.buffer
 end
 
 local function chunks(self, limit)
@@ -112,7 +109,7 @@ end
 ---@return { status: integer, headers: table<string, string>, body: string }|nil
 ---@return string|nil reason
 function http_reader.read(more, limit)
-  local self = setmetatable({ more = more, buffer = "" }, Reader)
+  local self = setmetatable({ more = more, buffer = "", at = 1 }, Reader)
   local status, headers
   repeat -- what only announces the answer is not it
     status, headers = head(self)
