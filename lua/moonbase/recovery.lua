@@ -133,11 +133,26 @@ function recovery.from_log(path, now)
   return held(path, 0, is_empty, salvage_logged, now)
 end
 
+-- The index of messages is SQLite's own, and says that it is damaged when it is asked.
+local ASK_INDEX = "SELECT rowid FROM message_text WHERE message_text MATCH 'a OR b' LIMIT 1"
+
 local function inspect(engine)
   local ok, err = engine:exec "PRAGMA cell_size_check=ON"
   if ok then ok, err = schema.inspect(engine) end
   if ok then ok, err = integrity.run(engine) end
-  return ok, err
+  if not ok then return nil, err end
+  ok, err = engine:rows(ASK_INDEX)
+  return ok ~= nil or nil, err
+end
+
+-- What damage makes of checks that count on what the schema says: an error of SQL, or of Lua.
+local function as_damage(err)
+  if type(err) == "table" then
+    local of_sql = err.code == "internal" and err.sqlite and err.sqlite % 256 == 1
+    return of_sql and core.error("corrupt", err.message) or err
+  end
+  if tostring(err):find "not enough memory$" then error(err, 0) end
+  return core.error("corrupt", tostring(err))
 end
 
 -- Whether all of a file can be read and agrees with itself.
@@ -146,8 +161,8 @@ local function examine(path, timeout)
   if not engine then return nil, err end
   local returned, ok, failure = pcall(inspect, engine)
   engine:close()
-  if not returned then error(ok, 0) end
-  return ok, failure
+  if returned and ok then return true end
+  return nil, as_damage(returned and failure or ok)
 end
 
 local function refuse_open(path)

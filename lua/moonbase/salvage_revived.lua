@@ -54,6 +54,13 @@ local LIST = {
   { table = "sessions", index = "sqlite_autoindex_sessions_1", columns = "tree, key" },
   { table = "sessions", index = "sqlite_autoindex_sessions_2", columns = "scope, id, key",
     sql = SESSIONS },
+  { table = "graph_nodes", index = "sqlite_autoindex_graph_nodes_1", columns = "scope, name, key",
+    sql = [[INSERT OR IGNORE INTO graph_nodes (key, scope, name)
+      SELECT key, scope, name FROM temp.old_graph_nodes_7 WHERE $now IS NOT NULL]] },
+  { table = "graph_relations", index = "sqlite_autoindex_graph_relations_1",
+    columns = "scope, name, key",
+    sql = [[INSERT OR IGNORE INTO graph_relations (key, scope, name)
+      SELECT key, scope, name FROM temp.old_graph_relations_8 WHERE $now IS NOT NULL]] },
 }
 
 local function read_index(engine, old, entry, name, root)

@@ -4,6 +4,7 @@
 local gc_sources = require "moonbase.gc_sources"
 local message_index = require "moonbase.message_index"
 local salvage_chains = require "moonbase.salvage_chains"
+local salvage_memory = require "moonbase.salvage_memory"
 local salvage_sessions = require "moonbase.salvage_sessions"
 local salvage_vectors = require "moonbase.salvage_vectors"
 local schema = require "moonbase.schema"
@@ -11,7 +12,11 @@ local schema = require "moonbase.schema"
 local rules = {}
 
 --- Tables that are made from others, and so are made anew.
-rules.MADE_ANEW = { message_backlog = true, vector_blocks = true, vector_cards = true }
+rules.MADE_ANEW = {
+  message_backlog = true, vector_blocks = true, vector_cards = true, memory_labels = true,
+  memory_mentions = true, text_sets = true, text_tail = true, text_segments = true,
+  text_pages = true, text_lists = true,
+}
 
 --- What became of the rows, by table.
 ---@class moonbase.SalvageReport
@@ -79,11 +84,43 @@ local PARTS_OF = {
     "DELETE FROM artifacts WHERE key NOT IN (SELECT artifact FROM artifact_versions)" },
 }
 
+-- The graph's edges need their names, and names an edge.
+local GRAPH = {
+  { "graph_edges", "DELETE FROM graph_edges WHERE src NOT IN (SELECT key FROM graph_nodes)" },
+  { "graph_edges", "DELETE FROM graph_edges WHERE dst NOT IN (SELECT key FROM graph_nodes)" },
+  { "graph_edges", "DELETE FROM graph_edges WHERE rel NOT IN (SELECT key FROM graph_relations)" },
+  { "graph_edges", [[DELETE FROM graph_edges WHERE NOT (weight >= 0 AND weight < 9e999)
+      OR (since <> 0 AND until <> 0 AND until <= since)]] },
+  { "graph_details", [[DELETE FROM graph_details WHERE key NOT IN (
+      SELECT detail FROM graph_edges WHERE detail IS NOT NULL)]] },
+  { "graph_nodes", [[DELETE FROM graph_nodes WHERE key NOT IN (SELECT src FROM graph_edges)
+      AND key NOT IN (SELECT dst FROM graph_edges)]] },
+  { "graph_relations",
+    "DELETE FROM graph_relations WHERE key NOT IN (SELECT rel FROM graph_edges)" },
+}
+
+-- Documents that name no blobs; gc_sources has the others.
+local LISTS = {
+  { "transactions", [[DELETE FROM transactions WHERE NOT json_valid(write_set)
+      OR (participants IS NOT NULL AND NOT json_valid(participants))]] },
+  { "transaction_participants", [[DELETE FROM transaction_participants WHERE NOT EXISTS (
+      SELECT 1 FROM transactions t
+      WHERE t.key = (transaction_participants.scope << 40) + transaction_participants.number)]] },
+}
+
 -- Ledgers of a flow run, numbered without gaps: each ends at its first hole.
 local LEDGERS = { "flow_steps", "flow_failures", "flow_iterations", "flow_outputs" }
 
 local LEDGER = [[
   DELETE FROM %s WHERE key >> 32 NOT IN (SELECT key FROM flows)]]
+
+-- A document of which the last revision is lost counts as deleted: an earlier one is not it.
+local REVISED = {
+  [[UPDATE %s SET revision = max(revision,
+      coalesce((SELECT max(revision) FROM %s_history WHERE document = %s.key), 0))]],
+  [[UPDATE %s SET live = 0 WHERE NOT EXISTS (SELECT 1 FROM %s_history h
+      WHERE h.document = %s.key AND h.revision = %s.revision)]],
+}
 
 -- What is kept as a count or a pointer.
 local COUNTS = {
@@ -108,9 +145,28 @@ local COUNTS = {
   [[INSERT INTO sequences (scope, name, value)
     SELECT scope, 'kv', max(revision) FROM kv WHERE true GROUP BY scope
     ON CONFLICT (scope, name) DO UPDATE SET value = max(value, excluded.value)]],
+  "UPDATE graph_edges SET detail = NULL WHERE detail NOT IN (SELECT key FROM graph_details)",
+  -- Participants are told at least once: where it is not known which, all are told again.
+  [[INSERT OR IGNORE INTO transaction_participants (scope, name, number)
+    SELECT t.key >> 40, j.value, t.key & 1099511627775
+    FROM transactions t, json_each(t.participants) j
+    WHERE t.open > (SELECT count(*) FROM transaction_participants p
+      WHERE p.scope = t.key >> 40 AND p.number = t.key & 1099511627775)]],
+  [[UPDATE transactions SET open = (SELECT count(*) FROM transaction_participants p
+      WHERE p.scope = transactions.key >> 40 AND p.number = transactions.key & 1099511627775)]],
   "DELETE FROM blob_collector",
   "DELETE FROM blob_touches",
 }
+
+local function settle_revisions(engine)
+  for _, name in ipairs { "specs", "profiles" } do
+    for _, sql in ipairs(REVISED) do
+      local ok, err = engine:run((sql:gsub("%%s", name)))
+      if not ok then return nil, err end
+    end
+  end
+  return true
+end
 
 local REFERENCES = [[
   SELECT s.name AS child, f."from" AS col, f."table" AS parent,
@@ -207,13 +263,17 @@ function rules.apply(engine, tables, now)
   local ok, err = complete_ledger(engine, now)
   if ok then ok, err = make_names(engine) end
   if ok then ok, err = drop_documents(engine, report) end
+  if ok then ok, err = report:drop(engine, LISTS) end
   if ok then ok, err = report:drop(engine, PARTS_OF) end
+  if ok then ok, err = report:drop(engine, GRAPH) end
   if ok then ok, err = cut_ledgers(engine, report) end
   if ok then ok, err = salvage_chains.repair(engine, report) end
   if ok then ok, err = drop_orphans(engine, report) end
   if ok then ok, err = salvage_sessions.repair(engine) end
+  if ok then ok, err = salvage_memory.repair(engine, report) end
   if ok then ok, err = salvage_vectors.repair(engine, report) end
   if ok then ok, err = each(engine, COUNTS) end
+  if ok then ok, err = settle_revisions(engine) end
   if ok then ok, err = message_index.rebuild(engine) end
   return ok, err
 end

@@ -33,21 +33,45 @@ function damage.fill(store, size)
     assert(session:append { { kind = "message", role = "user", content = "node " .. i } })
   end
   assert(session:fork { id = "session fork" }:append { { kind = "note", text = "own" } })
+  for i = 1, size do
+    assert(store.memory:remember {
+      id = "memory " .. i, text = "the bear number " .. i .. " eats honey", namespace = "a/b",
+      tags = { "bear" }, entities = { "Bear " .. i % 5 },
+    })
+    assert(store.graph:relate { from = "n" .. i, rel = "r", to = "n" .. i * 7 % 11,
+      data = { i = i } })
+  end
+  assert(store:transaction(function(tx)
+    assert(tx.kv:set("transaction", "key", 1))
+    return true
+  end))
+  assert(store.specs:put("spec", { a = 1 }))
+  assert(store.flows:create { id = "flow", mob = "m", flow = "f", state = { at = 1 } })
+  for i = 1, size do
+    assert(store.flows:append_step("flow", { step = "s" .. i, agent = "a", status = "done" }))
+  end
   local vectors = assert(store.vectors:create("vectors", { dim = 4 }))
   for i = 1, size do assert(vectors:upsert("v" .. i, { i, 1, 2, 3 }, { metadata = { i = i } })) end
   assert(store.artifacts:put("ns", "name", ("bytes of an artifact "):rep(1000)))
   assert(store.blobs:put(("\1\2\3\4"):rep(200000)))
 end
 
+local made = {}
+
 --- A closed file that holds all that.
 ---@return string path
 ---@return string bytes
 function damage.file(size)
   local path = files.database()
-  local store = assert(moonbase.open(path))
-  damage.fill(store, size)
-  assert(store:close())
-  return path, files.read(path)
+  size = size or 40
+  if not made[size] then
+    local store = assert(moonbase.open(path, { durability = "off" }))
+    damage.fill(store, size)
+    assert(store:close())
+    made[size] = files.read(path)
+  end
+  files.write(path, made[size])
+  return path, made[size]
 end
 
 --- Writes over a page, from 1.
@@ -83,6 +107,14 @@ function damage.check(store)
     assert(session:path())
     assert(session:append { { kind = "note" } })
   end
+  if store.memory:list({ limit = 1 }).items[1] then
+    assert(#assert(store.memory:search "honey") > 0)
+    assert(store.memory:remember { id = "memory 1", text = "another text" })
+    assert(store.memory:reembed())
+  end
+  assert(store.graph:relate { from = "x", rel = "r", to = "y" })
+  assert(store.graph:reach("n1", { depth = 3, dir = "both" }))
+  assert(store.flows:list())
   assert(store.jobs:enqueue("queue", {}))
   assert(store.jobs:claim("queue", { owner = "me" }))
   local vectors = store.vectors:open "vectors"
