@@ -2,13 +2,11 @@
 -- comes down to, through the same prepared statements on tables of the same shape; and pages of
 -- 100,000 runs.
 
+local beside = require "bench.support.beside"
 local core = require "moonbase.core"
 local engines = require "bench.support.engines"
 local moonbase = require "moonbase"
-local report = require "bench.support.report"
-local rounds = require "bench.support.rounds"
 
-local ROUNDS = tonumber(os.getenv("ROUNDS")) or 15
 local OTHERS = tonumber(os.getenv("OTHERS")) or 100000
 
 local folder = engines.build .. "/bench/flows"
@@ -187,38 +185,14 @@ local PAGES = {
     bare_status("flows") },
 }
 
-local function time(fn, count)
-  local started = core.monotonic()
-  for _ = 1, count do fn() end
-  return (core.monotonic() - started) * 1000 / count
-end
-
--- Both take turns; the ratio is taken within each round, where both met the same machine.
-local function measure(line)
-  local ours, theirs, ratios = {}, {}, {}
-  for round = 1, ROUNDS do
-    ours[round], theirs[round] = time(line[3], line[2]), time(line[4], line[2])
-    ratios[round] = ours[round] / theirs[round]
-  end
-  return rounds.median(ours), rounds.median(theirs), rounds.median(ratios)
-end
-
-local function print_lines(lines)
-  for _, line in ipairs(lines) do
-    local ours, theirs, ratio = measure(line)
-    print(("  %-56s %9s %9s %8s"):format(line[1], report.time(ours), report.time(theirs),
-      report.ratio(ratio)))
-  end
-end
-
 print(("Flows on %s"):format(jit and jit.version or _VERSION))
-print_lines(SWAPS)
+beside.print(SWAPS, 56)
 crowd()
 cursor = assert(crowded.flows:list { status = "completed", limit = 200 }).next_cursor
 for _ = 2, 10 do
   cursor = assert(crowded.flows:list { status = "completed", limit = 200, cursor = cursor }).next_cursor
 end
-print_lines(PAGES)
+beside.print(PAGES, 56)
 
 store:close()
 bare:close()

@@ -3,13 +3,11 @@
 -- with a million: finished, waiting in other queues, delayed, and behind a busy group of the
 -- same queue.
 
+local beside = require "bench.support.beside"
 local core = require "moonbase.core"
 local engines = require "bench.support.engines"
 local moonbase = require "moonbase"
-local report = require "bench.support.report"
-local rounds = require "bench.support.rounds"
 
-local ROUNDS = tonumber(os.getenv("ROUNDS")) or 15
 local OTHERS = tonumber(os.getenv("OTHERS")) or 1000000
 
 local folder = engines.build .. "/bench/jobs"
@@ -137,7 +135,7 @@ local function enqueue(store)
   return function() assert(store.jobs:enqueue("q", PAYLOAD)) end
 end
 
-local READY = ROUNDS * 60 + 100 -- for the cycles to take
+local READY = beside.ROUNDS * 60 + 100 -- for the cycles to take
 
 -- A log that still grows is slower to write than one that is used again after a checkpoint, so all
 -- are brought that far: several megabytes at once, then gone.
@@ -190,28 +188,8 @@ local LINES = {
     function() assert(large.jobs:list()) end, function() assert(small.jobs:list()) end },
 }
 
-local function time(fn, count)
-  local started = core.monotonic()
-  for _ = 1, count do fn() end
-  return (core.monotonic() - started) * 1000 / count
-end
-
--- Both take turns; the ratio is taken within each round, where both met the same machine.
-local function measure(line)
-  local ours, theirs, ratios = {}, {}, {}
-  for round = 1, ROUNDS do
-    ours[round], theirs[round] = time(line[3], line[2]), time(line[4], line[2])
-    ratios[round] = ours[round] / theirs[round]
-  end
-  return rounds.median(ours), rounds.median(theirs), rounds.median(ratios)
-end
-
 print(("Jobs on %s"):format(jit and jit.version or _VERSION))
-for _, line in ipairs(LINES) do
-  local ours, theirs, ratio = measure(line)
-  print(("  %-72s %9s %9s %8s"):format(line[1], report.time(ours), report.time(theirs),
-    report.ratio(ratio)))
-end
+beside.print(LINES, 72)
 
 small:close()
 large:close()

@@ -2,13 +2,11 @@
 -- down to, on a table of the same shape through the same prepared statements; and beside
 -- themselves with 100,000 other rows in the way.
 
+local beside = require "bench.support.beside"
 local core = require "moonbase.core"
 local engines = require "bench.support.engines"
 local moonbase = require "moonbase"
-local report = require "bench.support.report"
-local rounds = require "bench.support.rounds"
 
-local ROUNDS = tonumber(os.getenv("ROUNDS")) or 15
 local OTHERS = 100000
 
 local folder = engines.build .. "/bench/kv"
@@ -131,28 +129,8 @@ local LINES = {
     function() assert(large.kv:list("all")) end },
 }
 
-local function time(fn, count)
-  local started = core.monotonic()
-  for _ = 1, count do fn() end
-  return (core.monotonic() - started) * 1000 / count
-end
-
--- Both take turns; the ratio is taken within each round, where both met the same machine.
-local function measure(line)
-  local ours, theirs, ratios = {}, {}, {}
-  for round = 1, ROUNDS do
-    ours[round], theirs[round] = time(line[3], line[2]), time(line[4], line[2])
-    ratios[round] = ours[round] / theirs[round]
-  end
-  return rounds.median(ours), rounds.median(theirs), rounds.median(ratios)
-end
-
 print(("Key-value and leases on %s"):format(jit and jit.version or _VERSION))
-for _, line in ipairs(LINES) do
-  local ours, theirs, ratio = measure(line)
-  print(("  %-56s %9s %9s %8s"):format(line[1], report.time(ours), report.time(theirs),
-    report.ratio(ratio)))
-end
+beside.print(LINES, 56)
 
 small:close()
 large:close()

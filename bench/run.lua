@@ -19,6 +19,7 @@ local TABLES = {
   { name = "vectors", on = { "lua54" } },
   { name = "nearest", on = { "lua54" } },
   { name = "text", on = { "lua54" } },
+  { name = "memory_write", on = { "lua54", "luajit" } },
   { name = "memory", on = { "lua54", "luajit" } },
   { name = "graph", on = { "lua54" } },
 }
