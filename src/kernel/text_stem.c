@@ -19,7 +19,7 @@ typedef struct rule {
 
 #define RULE(ending, instead)                                                                  \
     {                                                                                          \
-        ending, sizeof ending - 1, instead                                                     \
+        (ending), sizeof(ending) - 1, (instead)                                                \
     }
 #define LAST_RULE                                                                              \
     {                                                                                          \
@@ -37,7 +37,7 @@ static bool ends_in(const stem *s, const char *ending, size_t n)
            memcmp(s->word + s->length - n, ending, n) == 0;
 }
 
-#define ENDS(s, ending) ends_in(s, ending, sizeof ending - 1)
+#define ENDS(s, ending) ends_in(s, (ending), sizeof(ending) - 1)
 
 // Where the region behind the first consonant that follows a vowel begins, from `at` on.
 static size_t region(const stem *s, size_t at)
@@ -129,11 +129,10 @@ static void mend(stem *s)
 {
     char last = s->word[s->length - 1];
     bool twice = s->length > 1 && last == s->word[s->length - 2];
-    if (ENDS(s, "at") || ENDS(s, "bl") || ENDS(s, "iz"))
-        s->word[s->length++] = 'e';
-    else if (twice && strchr("bdfgmnprt", last) != NULL)
+    bool cut = ENDS(s, "at") || ENDS(s, "bl") || ENDS(s, "iz");
+    if (!cut && twice && strchr("bdfgmnprt", last) != NULL)
         s->length--;
-    else if (s->r1 >= s->length && is_short(s, s->length))
+    else if (cut || (s->r1 >= s->length && is_short(s, s->length)))
         s->word[s->length++] = 'e';
 }
 
@@ -248,9 +247,8 @@ static void suffix(stem *s)
 static void final_e(stem *s)
 {
     size_t rest = s->length - 1;
-    if (ENDS(s, "e") && (rest >= s->r2 || (rest >= s->r1 && !is_short(s, rest))))
-        s->length = rest;
-    else if (ENDS(s, "ll") && rest >= s->r2)
+    bool e = ENDS(s, "e") && (rest >= s->r2 || (rest >= s->r1 && !is_short(s, rest)));
+    if (e || (ENDS(s, "ll") && rest >= s->r2))
         s->length = rest;
 }
 

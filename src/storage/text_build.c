@@ -229,19 +229,19 @@ bool mb_text_tail_next(mb_reader *r, mb_text_waiting *text)
 
 bool mb_text_tail_term(mb_reader *r, mb_text_waiting *text, mb_text_term *term)
 {
-    uint32_t count;
+    uint32_t count = 0;
     if (text->data == text->end)
         return false;
-    if (text->end - text->data < 9)
-        return mb_text_damaged(r);
-    term->hash = 0;
-    for (int i = 0; i < 8; i++)
-        term->hash |= (uint64_t)text->data[i] << (8 * i);
-    text->data = mb_varint_read(text->data + 8, text->end, &count);
+    const uint8_t *p = text->data;
+    text->data = text->end - p >= 9 ? mb_varint_read(p + 8, text->end, &count) : NULL;
     if (text->data == NULL || count == 0 || count > text->words) {
         text->data = text->end;
-        return mb_text_damaged(r);
+        mb_text_damaged(r);
+        return false;
     }
+    term->hash = 0;
+    for (int i = 0; i < 8; i++)
+        term->hash |= (uint64_t)p[i] << (8 * i);
     term->count = count;
     return true;
 }

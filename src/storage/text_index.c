@@ -114,12 +114,12 @@ static bool write_page(removal *m, const uint8_t *at, const uint8_t *after,
     size_t before = (size_t)(at - m->page.data);
     size_t rest = m->page.length - (size_t)(after - m->page.data);
     size_t size = entry != NULL ? (size_t)(mb_text_entry_write(head, entry) - head) : 0;
-    size_t listed = entry != NULL ? entry->size : 0;
+    size_t listed = list != NULL && entry != NULL ? entry->size : 0;
     if (!mb_text_bytes_room(m->reader, &page, before + size + listed + rest + 1))
         return false;
     mb_text_bytes_append(&page, m->page.data, before);
     mb_text_bytes_append(&page, head, size);
-    if (listed > 0)
+    if (list != NULL)
         mb_text_bytes_append(&page, list, listed);
     mb_text_bytes_append(&page, after, rest);
     bool written = before == 0 ? write_first(m, &page)

@@ -240,7 +240,9 @@ static bool read_chunks(mb_reader *r, int64_t segment, uint32_t list,
     if (!mb_text_postings_room(r, p, mb_text_directory_total(d)))
         return false;
     mb_text_chunk *chunk = sqlite3_malloc64(sizeof *chunk);
-    bool good = chunk != NULL || mb_reader_no_memory(r);
+    if (chunk == NULL)
+        return mb_reader_no_memory(r);
+    bool good = true;
     for (size_t i = 0; good && i < d->count; i++) {
         good = mb_text_chunk_read(r, segment, list, &d->parts[i], chunk);
         for (size_t j = 0; good && j < d->parts[i].count; j++)

@@ -170,6 +170,8 @@ static bool weigh(search *s)
 // Passes over the serials that are wanted before `from`.
 static void skip_wanted(search *s, uint64_t from)
 {
+    if (s->wish->among == NULL)
+        return;
     while (s->among < s->wish->among_count && s->wish->among[s->among] < from)
         s->among++;
 }
