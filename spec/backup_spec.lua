@@ -134,6 +134,22 @@ describe("a backup", function()
     assert.is_true(store:check())
   end)
 
+  it("is not made beside the log of a file that is gone, which would be taken for its own", function()
+    for _, suffix in ipairs { "-wal", "-journal" } do
+      files.write(target .. suffix, "stale")
+      assert.are.equal("exists", select(2, store:backup(target)).code)
+      os.remove(target .. suffix)
+    end
+    only_the_store()
+  end)
+
+  it("takes a name for a name, and finds it through links", function()
+    for _, name in ipairs { "file:x?mode=memory", "a b'c\"d%20", "-x" } do
+      assert.is_true(store:backup(folder .. "/" .. name))
+      assert.is_true(#files.read(folder .. "/" .. name) > 0)
+    end
+  end)
+
   it("takes the name that is free when it is complete, else none", function()
     local ok, err = store:backup(target, { progress = function() files.write(target, "first") end })
     assert.is_nil(ok)
@@ -179,7 +195,7 @@ describe("a backup", function()
     end
     assert.has_error(function() store:backup(target, { progres = print }) end)
     assert.has_error(function() store:backup(target, { progress = 5 }) end)
-    for _, bad in ipairs { "", "a\0b" } do
+    for _, bad in ipairs { "", "a\0b", ":memory:" } do
       local ok, err = store:backup(bad)
       assert.is_nil(ok)
       assert.are.equal("invalid", err.code)

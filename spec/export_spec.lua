@@ -78,6 +78,29 @@ describe("an export", function()
     assert.are.same(store:scope("tenant").threads:list(), copy:scope("tenant").threads:list())
   end)
 
+  it("keeps every number as it is, whatever Lua's numbers can hold", function()
+    local engine = store.context.engine
+    assert(engine:exec [[
+      INSERT INTO sequences VALUES (1, 'most', 9223372036854775807),
+        (1, 'least', -9223372036854775808), (1, 'odd', 9007199254740993);
+      UPDATE memories SET importance = 0.1 + 0.2, version = 1.0;
+      UPDATE graph_edges SET weight = 5e-324;
+      UPDATE kv SET value = '[9007199254740993,0.30000000000000004,1e400]' WHERE key = 'double'
+    ]])
+    assert.is_true(moonbase.import(reader(lines_of(store)), folder .. "/copy.db"))
+    local copy = open(folder .. "/copy.db").context.engine
+    for _, sql in ipairs {
+      "SELECT value = 9223372036854775807 FROM sequences WHERE name = 'most'",
+      "SELECT value < -9223372036854775807 FROM sequences WHERE name = 'least'",
+      "SELECT value = 9007199254740993 FROM sequences WHERE name = 'odd'",
+      "SELECT min(importance = 0.1 + 0.2 AND typeof(version) = 'real') FROM memories",
+      "SELECT min(weight = 5e-324) FROM graph_edges",
+      "SELECT value = '[9007199254740993,0.30000000000000004,1e400]' FROM kv WHERE key = 'double'",
+    } do
+      assert.are.equal(1, copy:value(sql), sql)
+    end
+  end)
+
   it("is of one moment, whatever the writer does meanwhile", function()
     local count, events = 0, #store.events:poll()
     local lines = {}

@@ -7,7 +7,7 @@
 --     {"end":true,"rows":1,"sha256":"..."}
 --
 -- Integers are exact whatever their size, real numbers have a point or an exponent, bytes are
--- {"base64":"..."}.
+-- {"base64":"..."}, a real number in a column that may hold anything is {"real":1.0}.
 
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
@@ -22,6 +22,14 @@ local function is_digits(value, column, kind)
   return type(value) == "string" and (kind or column.type:lower()) == "integer"
 end
 
+-- LuaJIT's numbers do not know whether they were real.
+local function encode_real(value, kind)
+  local text, err = core.encode(value, "value")
+  if not text then return nil, err end
+  if not text:find "[.e]" then text = text .. ".0" end
+  return kind and '{"real":' .. text .. "}" or text
+end
+
 --- A value of a row as JSON.
 ---@param value any
 ---@param column moonbase.TableColumn
@@ -31,6 +39,7 @@ end
 function export_lines.encode(value, column, kind)
   if value == nil then return "null" end
   if is_digits(value, column, kind) then return value end
+  if (kind or column.type) == (kind and "real" or "REAL") then return encode_real(value, kind) end
   if type(value) == "string" and (column.type == "BLOB" or kind == "blob") then
     local text, err = core.base64(value)
     return text and '{"base64":"' .. text .. '"}', err
@@ -38,17 +47,21 @@ function export_lines.encode(value, column, kind)
   return core.encode(value, column.name)
 end
 
-local KINDS = { string = "text", number = "integer", table = "blob", userdata = "null" }
+local KINDS = { string = "text", number = "integer", userdata = "null" }
+
+local function decode_object(object)
+  if type(object.real) == "number" then return object.real, "real" end
+  local bytes = type(object.base64) == "string" and core.unbase64(object.base64)
+  if bytes then return bytes, "blob" end
+end
 
 --- What stands in a line for a value.
 ---@param value any  decoded
 ---@return any value
----@return string|nil kind  "text", "integer", "blob" or "null"; nil when it can be no value
+---@return string|nil kind  "text", "integer", "real", "blob" or "null"; nil when it can be no value
 function export_lines.decode(value)
-  local kind = KINDS[type(value)]
-  if kind ~= "blob" then return value, kind end
-  local bytes = type(value.base64) == "string" and core.unbase64(value.base64)
-  if bytes then return bytes, kind end
+  if type(value) == "table" then return decode_object(value) end
+  return value, KINDS[type(value)]
 end
 
 --- Says what is wrong with a line.

@@ -7,10 +7,22 @@ local errors = require "moonbase.errors"
 
 local new_file = {}
 
--- Refuses a path that something has, before any work is done for it.
+-- Refuses a path that something has, before any work is done for it. A log without its file, were
+-- it left there, would be taken for the new file's.
 local function check_free(path)
-  if not core.file_look(path) then return true end
-  return errors.fail("exists", "'" .. path .. "' exists already")
+  for _, suffix in ipairs { "", "-wal", "-journal" } do
+    if core.file_look(path .. suffix) then
+      return errors.fail("exists", "'" .. path .. suffix .. "' exists already")
+    end
+  end
+  return true
+end
+
+local function check_path(path)
+  local ok, err = check.path(path)
+  if not ok then return nil, err end
+  if path == ":memory:" then return errors.invalid("path", "must be that of a file") end
+  return core.canonical_path(path)
 end
 
 local function discard(temporary)
@@ -44,11 +56,12 @@ end
 ---@return true|nil
 ---@return moonbase.Error|nil err  `exists`, `invalid`, or what make gave
 function new_file.make(path, make, ...)
-  local ok, err = check.path(path)
-  if ok then ok, err = check_free(path) end
+  local target, ok, err
+  target, err = check_path(path)
+  if target then ok, err = check_free(target) end
   if not ok then return nil, err end
-  local temporary = path .. "." .. core.uuid7() .. ".part"
-  return settle(temporary, path, pcall(make, temporary, ...))
+  local temporary = target .. "." .. core.uuid7() .. ".part"
+  return settle(temporary, target, pcall(make, temporary, ...))
 end
 
 return new_file

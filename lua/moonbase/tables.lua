@@ -52,8 +52,8 @@ end
 -- strings in Lua.
 local function parameter(column, i)
   if column.type == "" then
-    return ("CASE $t%d WHEN 'text' THEN CAST($p%d(blob) AS TEXT) ELSE $p%d(blob) END")
-      :format(i, i, i)
+    return ([[CASE $t%d WHEN 'text' THEN CAST($p%d(blob) AS TEXT)
+      WHEN 'real' THEN CAST($p%d(blob) AS REAL) ELSE $p%d(blob) END]]):format(i, i, i, i)
   end
   return "$p" .. i .. (column.type == "BLOB" and "(blob)" or "")
 end
