@@ -106,6 +106,23 @@ static bool put_all(lua_State *L, mbL_vm *vm, mb_text_change *change)
     return true;
 }
 
+// True, or nil and the error.
+static int push_done(lua_State *L, const mb_reader *r, bool done)
+{
+    if (!done)
+        return mbL_fail(L, &r->err);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+static int end_change(lua_State *L, mbL_vm *vm, mb_text_change *change, bool done)
+{
+    done = mb_text_change_close(change) && done;
+    mb_reader_close(change->reader);
+    mbL_vm_trim(vm);
+    return push_done(L, change->reader, done);
+}
+
 // connection:text_put(set, serials, texts): adds texts to a set.
 int mbL_text_put(lua_State *L)
 {
@@ -120,13 +137,7 @@ int mbL_text_put(lua_State *L)
     bool done = begin(L, c, true, &r) &&
                 mb_text_change_open(&change, &r, set, lua_rawlen(L, 3) >= BULK) &&
                 put_all(L, vm, &change);
-    done = mb_text_change_close(&change) && done;
-    mb_reader_close(&r);
-    mbL_vm_trim(vm);
-    if (!done)
-        return mbL_fail(L, &r.err);
-    lua_pushboolean(L, true);
-    return 1;
+    return end_change(L, vm, &change, done);
 }
 
 // connection:text_remove(set, serial, text): takes a text out that was put.
@@ -144,13 +155,7 @@ int mbL_text_remove(lua_State *L)
     bool done = begin(L, c, true, &r) && read_terms(&r, vm, text, length, true) &&
                 mb_text_change_open(&change, &r, set, false) &&
                 mb_text_remove(&change, (uint32_t)serial, &vm->text);
-    done = mb_text_change_close(&change) && done;
-    mb_reader_close(&r);
-    mbL_vm_trim(vm);
-    if (!done)
-        return mbL_fail(L, &r.err);
-    lua_pushboolean(L, true);
-    return 1;
+    return end_change(L, vm, &change, done);
 }
 
 // connection:text_drop(set): removes all of a set.
@@ -161,10 +166,7 @@ int mbL_text_drop(lua_State *L)
     mb_reader r;
     bool done = begin(L, c, true, &r) && mb_text_drop(&r, set);
     mb_reader_close(&r);
-    if (!done)
-        return mbL_fail(L, &r.err);
-    lua_pushboolean(L, true);
-    return 1;
+    return push_done(L, &r, done);
 }
 
 // The serials of the array at `arg`, on the stack; NULL when it is nil.
@@ -284,8 +286,5 @@ int mbL_text_check(lua_State *L)
     mb_reader r;
     bool good = begin(L, c, false, &r) && mb_text_check(&r, set);
     mb_reader_close(&r);
-    if (!good)
-        return mbL_fail(L, &r.err);
-    lua_pushboolean(L, true);
-    return 1;
+    return push_done(L, &r, good);
 }
