@@ -37,4 +37,19 @@ function document.stored(value, name)
   return core.decode(text)
 end
 
+--- A document with a patch's keys put in; null takes one out.
+---@param old table|nil
+---@param patch table|nil  nil leaves the document, null leaves none
+---@return table|nil
+function document.merged(old, patch)
+  if patch == nil then return old end
+  if patch == core.null then return nil end
+  local merged = {}
+  for key, value in next, old or {} do merged[key] = value end
+  for key, value in next, patch do
+    if value == core.null then merged[key] = nil else merged[key] = value end
+  end
+  return merged
+end
+
 return document

@@ -2,6 +2,7 @@
 
 local check = require "moonbase.check"
 local core = require "moonbase.core"
+local document = require "moonbase.document"
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
 local memory_record = require "moonbase.memory_record"
@@ -33,20 +34,9 @@ local PLAIN = { "text", "namespace", "type", "tags", "source", "at", "importance
 local KEPT = { "id", "ttl", "expires_at", "vector_given", "version", "piece", "position", "owner",
   "author", "mentions" }
 
-local function merge(metadata, patch)
-  if patch == nil then return metadata end
-  if patch == null then return nil end
-  local merged = {}
-  for key, value in next, metadata or {} do merged[key] = value end
-  for key, value in next, patch do
-    if value == null then merged[key] = nil else merged[key] = value end
-  end
-  return merged
-end
-
 -- The draft of a row with a patch's values put in.
 local function patched(row, values, now)
-  local draft = { metadata = merge(row.metadata, values.metadata) }
+  local draft = { metadata = document.merged(row.metadata, values.metadata) }
   for _, name in ipairs(KEPT) do draft[name] = row[name] end
   for _, name in ipairs(PLAIN) do
     local value = values[name]

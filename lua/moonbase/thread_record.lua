@@ -3,6 +3,7 @@
 local core = require "moonbase.core"
 local chain = require "moonbase.chain"
 local check = require "moonbase.check"
+local document = require "moonbase.document"
 local errors = require "moonbase.errors"
 local hierarchy = require "moonbase.hierarchy"
 local message_log = require "moonbase.message_log"
@@ -98,18 +99,6 @@ function thread_record.save(ctx, fields, validate)
   return thread_record.get(ctx, fields.id)
 end
 
--- The custom document with a patch's keys put in; null takes one out.
-local function merge(custom, patch)
-  if patch == nil then return custom end
-  if patch == null then return nil end
-  local merged = {}
-  for key, value in next, custom or {} do merged[key] = value end
-  for key, value in next, patch do
-    if value == null then merged[key] = nil else merged[key] = value end
-  end
-  return merged
-end
-
 -- The value of a patched field: null or (for trimmed fields) blank clears it.
 local function patched(patch, values, field, old)
   if patch[field] == nil then return old end
@@ -135,7 +124,7 @@ function thread_record.update(ctx, id, patch, values)
     id = id, title = patched(patch, values, "title", thread.title),
     resource = patched(patch, values, "resource", thread.resource),
     parent = patched(patch, values, "parent", thread.parent),
-    custom = merge(thread.custom, patch.custom),
+    custom = document.merged(thread.custom, patch.custom),
   }
   ok, err = true, nil
   if patch.parent ~= nil then ok, err = check_parent(ctx, fields, true) end
