@@ -2,6 +2,7 @@
 local steps = require "spec.native.steps"
 
 require "moonbase.memory" -- undisturbed
+require "moonbase.embed.hash"
 
 local function context(s)
   local embedder = { name = "e", dim = 3, embed = function(texts)
