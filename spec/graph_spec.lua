@@ -419,6 +419,8 @@ describe("the graph", function()
       assert.are.same({ "cid" }, nodes_of(query("ann"):out():where({ rel = "knows" })
         :where({ to = { one_of = { "cid", "acme" } } }):all()))
       assert.are.same({}, query("ann"):out():where({ valid_from = { exists = true } }):all())
+      assert.are.same({ "bob" }, nodes_of(query("acme"):in_():where({ node = { ne = "ann" } }):all()))
+      assert.are.same({ "cid" }, nodes_of(query("ann"):out():where({ node = "cid" }):all()))
     end)
 
     it("gives so many, one by one too", function()

@@ -83,14 +83,15 @@ function GraphQuery:depth(min, max)
   return self
 end
 
-local FIELDS = check.set "from rel to weight data valid_from valid_to source"
+local FIELDS = check.set "from rel to node weight data valid_from valid_to source"
 
 local function both(first, second)
   if not first then return second end
   return function(edge) return first(edge) and second(edge) end
 end
 
---- The step follows only edges that match a filter over their fields.
+--- The step follows only edges that match a filter over their fields and `node`, the end that the
+--- step leads to.
 ---@param condition moonbase.Filter
 ---@return moonbase.GraphQuery self
 function GraphQuery:where(condition)

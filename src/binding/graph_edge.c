@@ -55,12 +55,14 @@ static bool set_data(lua_State *L, mbL_vm *vm, mb_reader *r)
 }
 
 // Pushes the edge of the present row.
-static bool push_edge(lua_State *L, mbL_vm *vm, mb_reader *r)
+static bool push_edge(lua_State *L, mbL_vm *vm, mb_direction direction, mb_reader *r)
 {
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     if (!set_name(L, r, MB_EDGE_FROM, "from") || !set_name(L, r, MB_EDGE_REL, "rel") ||
         !set_name(L, r, MB_EDGE_TO, "to"))
         return false;
+    lua_getfield(L, -1, direction == MB_IN ? "from" : "to");
+    lua_setfield(L, -2, "node");
     mbL_push_weight(L, mb_reader_number(r, MB_EDGE_WEIGHT));
     lua_setfield(L, -2, "weight");
     set_time(L, r, MB_EDGE_SINCE, "valid_from");
@@ -76,7 +78,7 @@ bool mbL_judge_edge(void *judge, mb_reader *r, bool *accepted)
     lua_State *L = j->L;
     int top = lua_gettop(L);
     lua_pushvalue(L, j->function);
-    if (!push_edge(L, j->vm, r))
+    if (!push_edge(L, j->vm, j->direction, r))
         return false;
     lua_call(L, 1, 1);
     *accepted = lua_toboolean(L, -1) != 0;

@@ -9,7 +9,8 @@
 typedef struct mbL_edge_judge {
     lua_State *L;
     mbL_vm *vm;
-    int function; // stack index of the Lua function
+    int function;           // stack index of the Lua function
+    mb_direction direction; // the edges are followed in, one of the two
 } mbL_edge_judge;
 
 MB_HIDDEN_BEGIN

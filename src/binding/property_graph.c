@@ -59,7 +59,7 @@ static void begin(lua_State *L, call *k, bool (*run)(lua_State *L, call *k))
     k->arena = new_arena(L);
     k->graph.arena = k->arena;
     k->graph.reader = &k->reader;
-    mb_hits_init(&k->hits, k->arena);
+    mb_hits_init(&k->hits, k->arena, k->limit);
 }
 
 // Runs protected, with the call as argument 1: Lua may run while rows are read.
@@ -68,7 +68,7 @@ static int run_call(lua_State *L)
     call *k = lua_touserdata(L, 1);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     if (k->run(L, k))
-        mb_hits_finish(&k->hits, &k->reader, k->limit);
+        mb_hits_finish(&k->hits, &k->reader);
     return 0;
 }
 
@@ -184,7 +184,7 @@ static bool read_step(lua_State *L, call *k, mb_step *step, mbL_edge_judge *judg
     step->max = optional(L, table + 4, 1);
     if (!find_way(L, k, table + 1, table + 2, &step->way))
         return false;
-    *judge = (mbL_edge_judge){ L, k->vm, table + 5 };
+    *judge = (mbL_edge_judge){ L, k->vm, table + 5, step->way.direction };
     step->way.accept = lua_isnil(L, table + 5) ? NULL : mbL_judge_edge;
     step->way.judge = judge;
     return true;

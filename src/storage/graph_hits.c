@@ -9,10 +9,14 @@ static const char RELATION[] = "SELECT key, name FROM graph_relations WHERE key 
 // Stepping to a key that lies so far ahead costs about as much as seeking it.
 enum { NEAR = 8 };
 
-void mb_hits_init(mb_hits *hits, mb_arena *arena)
+// How many hits may be kept beyond those that are wanted.
+enum { SPARE = 1000 };
+
+void mb_hits_init(mb_hits *hits, mb_arena *arena, int64_t limit)
 {
     mb_allocator allocator = mb_arena_allocator(arena);
-    *hits = (mb_hits){ 0 };
+    *hits = (mb_hits){ .limit = limit };
+    hits->enough = limit == MB_ALL ? SIZE_MAX : (size_t)limit + SPARE;
     mb_buffer_init(&hits->found, allocator);
     mb_buffer_init(&hits->met, allocator);
     mb_buffer_init(&hits->text, allocator);
@@ -32,6 +36,31 @@ static bool add_relation(mb_hits *hits, int64_t key)
     return true;
 }
 
+static int compare_order(const void *a, const void *b)
+{
+    const mb_hit *one = a, *other = b;
+    return (one->order < other->order) - (one->order > other->order);
+}
+
+static void sort(mb_hits *hits, int (*compare)(const void *, const void *))
+{
+    if (hits->count > 1)
+        qsort(hits->items, hits->count, sizeof *hits->items, compare);
+}
+
+// Leaves the first `limit` by their order alone, and those that are equal to the last of them:
+// names decide which of these come in.
+static void cut_early(mb_hits *hits)
+{
+    size_t count = (size_t)hits->limit;
+    sort(hits, compare_order);
+    while (count > 0 && count < hits->count &&
+           hits->items[count].order == hits->items[count - 1].order)
+        count++;
+    hits->count = count;
+    hits->found.length = count * sizeof *hits->items;
+}
+
 bool mb_hits_add(mb_hits *hits, int64_t node, int64_t relation, double order, double value)
 {
     mb_hit hit = { .node = node, .order = order, .value = value };
@@ -44,7 +73,10 @@ bool mb_hits_add(mb_hits *hits, int64_t node, int64_t relation, double order, do
     if (hits->found.failed)
         return false;
     hits->items = (void *)hits->found.data;
-    hits->count++;
+    if (++hits->count >= hits->enough) {
+        cut_early(hits);
+        hits->enough = 2 * hits->count + SPARE;
+    }
     return true;
 }
 
@@ -163,12 +195,6 @@ static int compare_names(const mb_graph_name *a, const mb_graph_name *b)
     return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
 }
 
-static int compare_order(const void *a, const void *b)
-{
-    const mb_hit *one = a, *other = b;
-    return (one->order < other->order) - (one->order > other->order);
-}
-
 static int compare_hits(const void *a, const void *b)
 {
     const mb_hit *one = a, *other = b;
@@ -183,35 +209,17 @@ static int compare_hits(const void *a, const void *b)
     return compare_names(one->relation, other->relation);
 }
 
-static void sort(mb_hits *hits, int (*compare)(const void *, const void *))
+bool mb_hits_finish(mb_hits *hits, mb_reader *r)
 {
-    if (hits->count > 1)
-        qsort(hits->items, hits->count, sizeof *hits->items, compare);
-}
-
-// Leaves the first `limit` by their order alone, and those that are equal to the last of them:
-// names decide which of these come in.
-static void cut_early(mb_hits *hits, int64_t limit)
-{
-    size_t count = (size_t)limit;
-    sort(hits, compare_order);
-    while (count > 0 && count < hits->count &&
-           hits->items[count].order == hits->items[count - 1].order)
-        count++;
-    hits->count = count;
-}
-
-bool mb_hits_finish(mb_hits *hits, mb_reader *r, int64_t limit)
-{
-    bool cut = limit >= 0 && hits->count > (size_t)limit;
+    bool cut = hits->limit != MB_ALL && hits->count > (size_t)hits->limit;
     if (cut)
-        cut_early(hits, limit);
+        cut_early(hits);
     sort(hits, compare_keys);
     if (!read_nodes(hits, r) || !read_relations(hits, r))
         return false;
     place_names(hits);
     sort(hits, compare_hits);
     if (cut)
-        hits->count = (size_t)limit;
+        hits->count = (size_t)hits->limit;
     return true;
 }

@@ -39,6 +39,8 @@ typedef struct mb_hits {
     size_t count;
     mb_relation *relations;
     size_t relation_count;
+    int64_t limit;   // how many are wanted, or MB_ALL
+    size_t enough;   // when so many are there, those that are not wanted go
     mb_buffer found; // where the items are
     mb_buffer met;   // where the relations are
     mb_buffer text;  // where the names are
@@ -46,14 +48,14 @@ typedef struct mb_hits {
 
 MB_HIDDEN_BEGIN
 
-void mb_hits_init(mb_hits *hits, mb_arena *arena);
+// Makes an empty list, of which the first `limit` are wanted; all where that is MB_ALL.
+void mb_hits_init(mb_hits *hits, mb_arena *arena, int64_t limit);
 
 // Appends a node. `relation` is 0 where there is none to tell of. False when memory runs out.
 bool mb_hits_add(mb_hits *hits, int64_t node, int64_t relation, double order, double value);
 
-// Finds the names, puts the hits in order and cuts them to `limit`, which may be MB_ALL. False
-// with the reader failed.
-bool mb_hits_finish(mb_hits *hits, mb_reader *r, int64_t limit);
+// Finds the names and puts the hits that are wanted in order. False with the reader failed.
+bool mb_hits_finish(mb_hits *hits, mb_reader *r);
 
 MB_HIDDEN_END
 
