@@ -12,6 +12,7 @@ local TABLES = {
   { name = "checkpoints", on = { "lua54" } },
   { name = "events", on = { "lua54" } },
   { name = "kv", on = { "lua54", "luajit" } },
+  { name = "transactions", on = { "lua54", "luajit" } },
   { name = "jobs", on = { "lua54", "luajit" } },
   { name = "flows", on = { "lua54", "luajit" } },
   { name = "blobs", on = { "lua54" } },
