@@ -88,49 +88,73 @@ local function columns_of(used)
   return table.concat(columns, ", ")
 end
 
--- The statement that walks the first label behind a place in time; there are few of them.
+-- The statement that walks the first label behind a place in time; there are few of them. With
+-- fields to look at it gives BATCH rows, else all numbers.
 local function statement(count, above, used)
   local key = count .. (above and "/" or "") .. (used and columns_of(used) or "")
   if statements[key] then return statements[key] end
   local sql = "SELECT l.serial" .. (used and ", " .. columns_of(used) or "")
-    .. (used and "" or ", l.at") .. " FROM memory_labels l"
-    .. ((used or above) and JOIN or "")
+    .. " FROM memory_labels l" .. ((used or above) and JOIN or "")
     .. " WHERE l.scope = $scope AND l.label = $label1 AND (l.at, l.serial) > ($at, $serial)"
     .. " AND l.at < $before"
   for i = 2, count do sql = sql .. ALSO:format(i) end
   if above then sql = sql .. " AND m.namespace <> $above" end
-  statements[key] = sql .. " ORDER BY l.at, l.serial LIMIT " .. BATCH
-  return statements[key]
+  sql = sql .. " ORDER BY l.at, l.serial" .. (used and " LIMIT " .. BATCH or "")
+  statements[key] = sql
+  return sql
 end
 
 local FIRST, LAST = -1, 2 ^ 62
 
--- Calls fn with rows, BATCH at a time: serial, at, and the fields that are used.
-local function walk(ctx, scope, labels, above, conditions, fn)
-  local at, serial = (conditions.since or FIRST) - 1, LAST
-  local sql = statement(#labels, above, conditions.predicate and conditions.used)
+--- Which rows are walked.
+---@class moonbase.MemoryWalk
+---@field scope integer
+---@field labels string[]
+---@field above? string
+---@field at integer       rows behind this place
+---@field serial integer
+---@field before integer
+
+local function arguments(walk)
+  local list = { walk.scope, walk.labels[1], walk.at, walk.serial, walk.before }
+  for i = 2, #walk.labels do list[#list + 1] = walk.labels[i] end
+  list[#list + 1] = walk.above
+  return unpack(list)
+end
+
+-- The numbers of all rows of a walk.
+local function all(ctx, walk)
+  return ctx.engine:values(statement(#walk.labels, walk.above), arguments(walk))
+end
+
+-- The numbers of those that a look at some fields lets pass.
+local function passing(ctx, walk, matches, used)
+  local sql, found = statement(#walk.labels, walk.above, used), {}
   while true do
-    local list = { scope, labels[1], at, serial, conditions.before or LAST }
-    for i = 2, #labels do list[#list + 1] = labels[i] end
-    if above then list[#list + 1] = above end
-    local rows, err = ctx.engine:rows(sql, unpack(list))
+    local rows, err = ctx.engine:rows(sql, arguments(walk))
     if not rows then return nil, err end
-    for i = 1, #rows do fn(rows[i]) end
-    if #rows < BATCH then return true end
-    at, serial = rows[#rows].at, rows[#rows].serial
+    for i = 1, #rows do
+      if matches(rows[i]) then found[#found + 1] = rows[i].serial end
+    end
+    if #rows < BATCH then return found end
+    walk.at, walk.serial = rows[#rows].at, rows[#rows].serial
   end
 end
 
 local EXPIRED = [[
   SELECT key & 4294967295 FROM memories WHERE key >> 32 = $scope AND expires_at <= $now]]
 
--- The numbers of texts that have expired and are still there, as a set.
-local function expired(ctx, scope)
-  local serials, err = ctx.engine:values(EXPIRED, scope, ctx:now())
-  if not serials then return nil, err end
-  local gone = {}
-  for i = 1, #serials do gone[serials[i]] = true end
-  return gone
+-- Leaves out the texts that have expired and are still there.
+local function without_expired(ctx, scope, serials)
+  local expired, err = ctx.engine:values(EXPIRED, scope, ctx:now())
+  if not expired then return nil, err end
+  if #expired == 0 then return serials end
+  local gone, left = {}, {}
+  for i = 1, #expired do gone[expired[i]] = true end
+  for i = 1, #serials do
+    if not gone[serials[i]] then left[#left + 1] = serials[i] end
+  end
+  return left
 end
 
 -- They mostly are in order already: what is said later mostly is written later.
@@ -153,19 +177,17 @@ end
 function memory_select.matching(ctx, scope, conditions)
   local query, rest = labels_of(conditions)
   local labels, above = memory_labels.wanted(query)
-  local asked = { since = conditions.since, before = conditions.before,
-    predicate = rest and conditions.predicate or nil, used = conditions.used }
-  if labels[1] == "" and not (asked.since or asked.before or asked.predicate) then return nil end
-  local gone, err = {}, nil
-  if not conditions.expired then gone, err = expired(ctx, scope) end
-  if not gone then return nil, err end
-  local serials, matches = {}, asked.predicate
-  local ok
-  ok, err = walk(ctx, scope, labels, above, asked, function(row)
-    if gone[row.serial] or (matches and not matches(row)) then return end
-    serials[#serials + 1] = row.serial
-  end)
-  if not ok then return nil, err end
+  local since, before = conditions.since, conditions.before
+  if labels[1] == "" and not (since or before or rest) then return nil end
+  local walk = { scope = scope, labels = labels, above = above, at = (since or FIRST) - 1,
+    serial = LAST, before = before or LAST }
+  local serials, err
+  if rest then serials, err = passing(ctx, walk, conditions.predicate, conditions.used)
+  else serials, err = all(ctx, walk) end
+  if serials and not conditions.expired then
+    serials, err = without_expired(ctx, scope, serials)
+  end
+  if not serials then return nil, err end
   return ascending(serials)
 end
 
