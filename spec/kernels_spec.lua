@@ -160,6 +160,8 @@ describe("compress", function()
 
   it("makes what repeats smaller", function()
     assert.is_true(#core.compress(("abc"):rep(1000)) < 100)
+    assert.is_false(core.compress("abc", nil, 3))
+    assert.is_true(#core.compress(("abc"):rep(1000), nil, 100) < 100)
   end)
 
   it("keeps to the bound", function()

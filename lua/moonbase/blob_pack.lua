@@ -25,9 +25,9 @@ blob_pack.LARGEST = 256 * 1024
 ---@return integer|moonbase.Error packed  1: compressed
 function blob_pack.pack(profile, bytes, size)
   if (size or #bytes) < THRESHOLD[profile] then return bytes, 0 end
-  local packed, err = core.compress(bytes, LEVEL[profile])
-  if not packed then return nil, err end
-  if #packed > #bytes * (1 - LEAST_SAVING) then return bytes, 0 end
+  local packed, err = core.compress(bytes, LEVEL[profile], #bytes * (1 - LEAST_SAVING))
+  if packed == nil then return nil, err end
+  if not packed then return bytes, 0 end
   return packed, 1
 end
 

@@ -91,7 +91,8 @@ static int give_scratch(lua_State *L, mbL_vm *vm, bool done, const mb_error *err
     return done ? 1 : mbL_fail(L, err);
 }
 
-// core.compress(bytes, [level]): the bytes as a zstd frame.
+// core.compress(bytes, [level, most]): the bytes as a zstd frame; false where that would be
+// longer than `most`.
 static int kernel_compress(lua_State *L)
 {
     mbL_vm *vm = mbL_vm_get(L);
@@ -103,7 +104,13 @@ static int kernel_compress(lua_State *L)
                     ? MB_ZSTD_DEFAULT_LEVEL
                     : (int)check_whole(L, 2, MB_ZSTD_MIN_LEVEL, MB_ZSTD_MAX_LEVEL);
     mb_buffer_clear(&vm->scratch);
+    lua_Number most = luaL_optnumber(L, 3, (lua_Number)MBL_MAX_EXACT);
     bool done = mb_zstd_compress(&vm->zstd, bytes, length, level, &vm->scratch, &err);
+    if (done && (lua_Number)vm->scratch.length > most) {
+        mbL_vm_trim(vm);
+        lua_pushboolean(L, false);
+        return 1;
+    }
     return give_scratch(L, vm, done, &err);
 }
 
