@@ -7,6 +7,8 @@ local expiry = require "moonbase.expiry"
 local memory_record = require "moonbase.memory_record"
 local text_index = require "moonbase.text_index"
 
+local find, sub = string.find, string.sub
+
 local memory_reading = {}
 
 --- A text that may be a hit.
@@ -33,7 +35,7 @@ local memory_reading = {}
 
 local REACH = 3          -- MB_READING_REACH
 local NEAR = 3600 * 1000 -- ms between two neighbours, at most
-local AUTHOR = 1.15      -- the one who said it is named in the query
+local SPEAKER = 1.15     -- the one who said it is named in the query
 local LONGEST_NAME = 64
 
 local WINDOW = [[
@@ -98,18 +100,26 @@ local function windows_around(serials)
   return windows
 end
 
--- Whether one of the words is part of the name of who said it: the author, or what stands before a
--- colon.
-local function is_author_named(row, words, known)
-  local author = row.author or row.text:match("^([^%s:][^:\n]*):%s")
-  if not author or #author > LONGEST_NAME then return false end
-  if known[author] == nil then
-    known[author] = false
-    for _, word in ipairs(text_index.words(author)) do
-      known[author] = known[author] or words[word] ~= nil
+-- Who said it: the author, or what stands before a colon.
+local function speaker_of(row)
+  if row.author then return row.author end
+  local colon = find(row.text, ":", 1, true)
+  if not colon or colon > LONGEST_NAME then return nil end
+  local name = sub(row.text, 1, colon - 1)
+  return find(row.text, "^%s", colon + 1) and not find(name, "\n", 1, true) and name or nil
+end
+
+-- Whether one of the words is part of the name of who said it.
+local function is_speaker_named(row, words, known)
+  local name = speaker_of(row)
+  if not name then return false end
+  if known[name] == nil then
+    known[name] = false
+    for _, word in ipairs(text_index.words(name)) do
+      known[name] = known[name] or words[word] ~= nil
     end
   end
-  return known[author]
+  return known[name]
 end
 
 local function weigh(read, words)
@@ -118,7 +128,7 @@ local function weigh(read, words)
   for _, word in ipairs(words.list) do wanted[word] = true end
   for i, row in ipairs(read.rows) do
     local share = shares[i]
-    if share > 0 and is_author_named(row, wanted, known) then share = share * AUTHOR end
+    if share > 0 and is_speaker_named(row, wanted, known) then share = share * SPEAKER end
     if share > 0 then row.keyword = math.min(share, 1) end
   end
   return read.rows
