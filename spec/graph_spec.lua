@@ -510,6 +510,22 @@ describe("the graph", function()
       assert.are.equal("closed", closed.code)
     end)
 
+    it("nodes are told apart whatever numbers they have", function()
+      for i = 1, 300 do relate("n" .. i % 41, "r" .. i % 3, "n" .. i * 7 % 43, { weight = i % 5 }) end
+      local function answers()
+        return { graph:reach("n1", { depth = 9 }), graph:rank { "n1", "n2" },
+          (graph:shortest_path("n1", "n40")), (graph:shortest_path("n1", "n40", { weighted = true })),
+          (graph:shortest_path("n1", "n40", { weighted = true, max_depth = 50 })) }
+      end
+      local before, engine = answers(), store.context.engine
+      -- numbers of more than 32 bits, many of which end in the same ones
+      assert(engine:run "UPDATE graph_nodes SET key = (key << 32) + key % 3")
+      assert(engine:run [[UPDATE graph_edges SET src = (src << 32) + src % 3,
+        dst = (dst << 32) + dst % 3]])
+      assert.are.same(before, answers())
+      assert.is_true(store:check())
+    end)
+
     it("blobs that the data of edges name are kept", function()
       local hash = assert(store.blobs:put("bytes"))
       relate("a", "r", "b", { data = { file = { ["$blob"] = hash } } })
