@@ -20,6 +20,21 @@ static void check_order(const mb_posting *items, size_t count)
                 items[i].serial > (i > 0 ? items[i - 1].serial : 0));
 }
 
+// No posting is above all peaks.
+static void check_peaks(const mb_posting *items, size_t count)
+{
+    mb_posting_peaks peaks = { .used = 0 };
+    for (size_t i = 0; i < count; i++)
+        mb_posting_peaks_add(&peaks, items[i].count, items[i].words);
+    for (size_t i = 0; i < count; i++) {
+        bool below = false;
+        for (uint32_t j = 0; j < peaks.used; j++)
+            below =
+                below || (peaks.count[j] >= items[i].count && peaks.words[j] <= items[i].words);
+        require(below);
+    }
+}
+
 static void read_list(const uint8_t *data, size_t size, size_t count)
 {
     static mb_posting items[256], again[256];
@@ -28,6 +43,7 @@ static void read_list(const uint8_t *data, size_t size, size_t count)
     if (!mb_postings_read(data, size, items, count))
         return;
     check_order(items, count);
+    check_peaks(items, count);
     for (size_t i = 0; i < count; i++)
         end = mb_posting_write(end, i > 0 ? items[i - 1].serial : 0, &items[i]);
     require(mb_postings_read(out, (size_t)(end - out), again, count));

@@ -113,19 +113,17 @@ static void unite_peaks(mb_posting_peaks *peaks)
     remove_peak(peaks, best);
 }
 
-void mb_posting_peaks_add(mb_posting_peaks *peaks, uint32_t count, uint32_t words)
+// Whether one of them is above: that with the least count of those that are not below it.
+static bool is_covered(const mb_posting_peaks *peaks, uint32_t count, uint32_t words)
 {
     uint32_t above = 0;
     while (above < peaks->used && peaks->count[above] < count)
         above++;
-    if (above < peaks->used && peaks->words[above] <= words)
-        return;
-    for (uint32_t i = peaks->used; i-- > 0;) {
-        if (peaks->count[i] <= count && peaks->words[i] >= words)
-            remove_peak(peaks, i);
-    }
-    if (peaks->used == MB_POSTING_PEAKS)
-        unite_peaks(peaks);
+    return above < peaks->used && peaks->words[above] <= words;
+}
+
+static void insert_peak(mb_posting_peaks *peaks, uint32_t count, uint32_t words)
+{
     uint32_t at = peaks->used++;
     for (; at > 0 && peaks->count[at - 1] > count; at--) {
         peaks->count[at] = peaks->count[at - 1];
@@ -133,6 +131,20 @@ void mb_posting_peaks_add(mb_posting_peaks *peaks, uint32_t count, uint32_t word
     }
     peaks->count[at] = count;
     peaks->words[at] = words;
+}
+
+void mb_posting_peaks_add(mb_posting_peaks *peaks, uint32_t count, uint32_t words)
+{
+    if (is_covered(peaks, count, words))
+        return;
+    for (uint32_t i = peaks->used; i-- > 0;) {
+        if (peaks->count[i] <= count && peaks->words[i] >= words)
+            remove_peak(peaks, i);
+    }
+    if (peaks->used == MB_POSTING_PEAKS)
+        unite_peaks(peaks);
+    if (!is_covered(peaks, count, words))
+        insert_peak(peaks, count, words);
 }
 
 uint8_t *mb_text_entry_write(uint8_t *out, const mb_text_entry *entry)
