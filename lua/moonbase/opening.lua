@@ -65,6 +65,11 @@ local function from_log(attempt)
   return result == false or err.code == "busy" or nil, err
 end
 
+local function refuse_foreign(attempt)
+  local moved = side_files.refuse_foreign(attempt.path, attempt.now)
+  if #moved > 0 then attempt.tell("side_files_cleared", { path = attempt.path, moved = moved }) end
+end
+
 -- What has to be seen to before the file is opened.
 local function tidy(attempt)
   local unfinished = quarantine.unfinished(attempt.path)
@@ -78,6 +83,7 @@ local function tidy(attempt)
     if plan == nil then return nil, err end
     if plan and plan.quarantined then report(attempt, plan) end
   end
+  refuse_foreign(attempt)
   return from_log(attempt)
 end
 
@@ -106,7 +112,9 @@ local function help(attempt, identity, failure)
   if failure.code == "corrupt" and not attempt.repaired then
     return repair(attempt, identity, failure)
   end
-  if not attempt.cleared and side_files.may_explain(failure) then return clear(attempt, failure) end
+  if not attempt.cleared and side_files.may_explain(attempt.path, failure) then
+    return clear(attempt, failure)
+  end
   return nil, failure
 end
 

@@ -14,12 +14,25 @@ local side_files = {}
 local RESULTS = { [1546] = true, [4618] = true, [4874] = true, [5386] = true, [8714] = true }
 local CANTOPEN = 14
 
+local SUFFIXES = { "-wal", "-journal", "-shm" }
+
+-- Whether something beside the file is no file.
+local function has_misfit(path)
+  for _, suffix in ipairs(SUFFIXES) do
+    local found = core.file_look(path .. suffix)
+    if found and not found.plain then return true end
+  end
+  return false
+end
+
 --- Whether something beside the file may be why it could not be opened.
+---@param path string
 ---@param err moonbase.Error
 ---@return boolean
-function side_files.may_explain(err)
+function side_files.may_explain(path, err)
   local result = err.sqlite
-  return result ~= nil and (RESULTS[result] or result % 256 == CANTOPEN) or false
+  if not result then return false end
+  return RESULTS[result] or result % 256 == CANTOPEN or has_misfit(path)
 end
 
 -- Without shared memory: a process that has the file for itself needs none.
@@ -52,6 +65,26 @@ local function clear(_, path, now, logged)
     os.remove(path .. "-shm")
   end
   return (log or journal or index) and moved or false
+end
+
+local function set_foreign_aside(old, path, now)
+  local moved = {}
+  if not old:header().foreign then return moved end
+  for _, suffix in ipairs { "-wal", "-journal" } do
+    if core.file_look(path .. suffix) then set_aside(path, suffix, now, moved) end
+  end
+  return moved
+end
+
+--- Sets a log aside that belongs to another file, as far as that can be seen: its pages are of
+--- another size, or the first one of another program. SQLite would write it into this one.
+---@param path string  canonical
+---@param now integer
+---@return string[] moved
+function side_files.refuse_foreign(path, now)
+  local log = core.file_look(path .. "-wal") or core.file_look(path .. "-journal")
+  if not log or not log.plain or log.size == 0 or not core.file_look(path) then return {} end
+  return recovery.hold(path, 0, set_foreign_aside, now) or {} -- others have it open: it is theirs
 end
 
 --- Makes way for opening a file.

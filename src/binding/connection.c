@@ -1,6 +1,7 @@
 #include "binding/connection.h"
 
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "binding/calls.h"
@@ -52,6 +53,14 @@ static bool option_boolean(lua_State *L, int options, const char *name, bool oth
     return value;
 }
 
+static bool option_is(lua_State *L, int options, const char *name, const char *choice)
+{
+    lua_getfield(L, options, name);
+    bool is = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), choice) == 0;
+    lua_pop(L, 1);
+    return is;
+}
+
 // Milliseconds at 'idx': what is longer than an int can say is for ever.
 static int milliseconds(lua_State *L, int idx, int otherwise)
 {
@@ -93,6 +102,7 @@ static int core_open(lua_State *L)
         .create = option_boolean(L, 2, "create", true),
         .busy_timeout = option_milliseconds(L, 2, "busy_timeout", 5000),
         .raw = option_boolean(L, 2, "raw", false),
+        .watched = option_is(L, 2, "journal", "truncate"),
     };
     mb_error err;
     handle *h = new_handle(L);
@@ -134,7 +144,7 @@ static bool may_be_used(lua_State *L, mb_connection *c, mb_error *err)
 
 bool mbL_connection_check(lua_State *L, mb_connection *c, mb_error *err)
 {
-    return may_be_used(L, c, err) &&
+    return may_be_used(L, c, err) && mb_connection_in_place(c, err) &&
            (MB_LIKELY(c->timeout_count == 0) || !mb_timed_out(c, L, err));
 }
 

@@ -48,13 +48,16 @@ static void set_integer(lua_State *L, const char *name, int64_t value)
     lua_setfield(L, -2, name);
 }
 
-// salvage:header(): { sound, version, program, pages }
+// salvage:header(): { sound, foreign, version, program, pages }; `foreign`: the log beside the
+// file is another one's.
 static int salvage_header(lua_State *L)
 {
     mb_salvage *s = check(L, 1);
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushboolean(L, s->pages.sound);
     lua_setfield(L, -2, "sound");
+    lua_pushboolean(L, s->pages.foreign);
+    lua_setfield(L, -2, "foreign");
     set_integer(L, "version", s->pages.version);
     set_integer(L, "program", s->pages.program);
     set_integer(L, "pages", s->pages.count);

@@ -113,6 +113,7 @@ static mb_connection *connection_new(const char *path, const mb_open_options *op
     c->references = 1;
     mb_process_remember(&c->opener);
     c->busy.timeout = options->busy_timeout;
+    c->watched = options->watched;
     if (c->path != NULL)
         return c;
     connection_free(c);
@@ -281,6 +282,15 @@ mb_statement *mb_connection_prepare(mb_connection *c, const void *user, const ch
 bool mb_connection_moved(const mb_connection *c)
 {
     return mb_file_moved(c->writer.cache.db);
+}
+
+bool mb_connection_in_place(const mb_connection *c, mb_error *err)
+{
+    bool idle = c->depth == 0 && c->writer.snapshots == 0 && c->reader.snapshots == 0;
+    if (!c->watched || !idle || c->memory || !mb_connection_moved(c))
+        return true;
+    mb_error_set(err, MB_IO, 0, "'%s' was replaced or removed; open it again", c->path);
+    return false;
 }
 
 bool mb_connection_exec(mb_connection *c, const void *user, const char *script, mb_error *err)

@@ -41,6 +41,7 @@ typedef struct mb_connection {
     char *path;           // as opened; ":memory:" for a private one
     bool memory;          // there is no file, hence no second reader
     bool readonly;        // opened without the right to write
+    bool watched;         // between transactions no lock keeps the file in its place
     int references;       // handles that share this connection
     mb_process opener;    // the process that may use it
     mb_busy busy;         // how to wait for other processes' locks
@@ -65,6 +66,7 @@ typedef struct mb_open_options {
     bool create;      // make the file if it is missing
     int busy_timeout; // ms to wait for another process's lock
     bool raw;         // may write what virtual tables keep their content in
+    bool watched;     // the journal is not a write-ahead log
 } mb_open_options;
 
 // Opens a database file (":memory:": a private one without a file). Nothing is
@@ -112,6 +114,9 @@ int mb_connection_done(mb_link *link);
 
 // Whether the file was renamed, replaced or removed since it was opened.
 bool mb_connection_moved(const mb_connection *connection);
+
+// Where no lock prevents that, before a call that begins anew: false with 'err' filled (MB_IO).
+bool mb_connection_in_place(const mb_connection *connection, mb_error *err);
 
 // Runs a script of several statements without parameters on the writing handle,
 // throwing rows away. MB_BUSY while a transaction of somebody else is open.

@@ -54,7 +54,8 @@ static bool belongs(const mb_pages *p, const mb_page_log *log)
         return true;
     if (log->size != p->size)
         return false;
-    return !logged_header(log, header) ||
+    // A file whose first commits all lie in the log bears no program's number yet.
+    return p->program == 0 || !logged_header(log, header) ||
            (take_header(&seen, header) && seen.program == p->program);
 }
 
@@ -77,6 +78,7 @@ static void lay_over(mb_pages *p, mb_page_log *log)
     if (log->file < 0)
         return;
     if (!belongs(p, log)) {
+        p->foreign = true;
         mb_page_log_close(log);
         return;
     }

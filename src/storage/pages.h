@@ -15,6 +15,7 @@ typedef struct mb_pages {
     size_t usable;       // of it without what is reserved at its end
     uint32_t count;      // pages are numbered from 1
     bool sound;          // the header of page 1 makes sense
+    bool foreign;        // the log beside it is another file's, and left out
     bool mapped;         // there are pointer maps
     uint32_t version;    // user_version of the header
     uint32_t program;    // application_id of the header
