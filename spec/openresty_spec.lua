@@ -211,6 +211,40 @@ describe("in nginx", function()
     store:close()
   end)
 
+  it("workers and their requests write all at once, and nothing is lost or refused", function()
+    server = nginx.start { workers = 2, locations = {
+      add = with_store(path, [[
+        ngx.say(assert(store:transaction({ timeout = 60000 }, function(tx)
+          local count = (tx.kv:get("ns", "count") or 0) + 1
+          ngx.sleep(0.002)
+          assert(tx.kv:set("ns", "count", count))
+          assert(tx.threads:append("t", { { role = "user", content = "number " .. count } }))
+          return count
+        end)))
+      ]]),
+    } }
+    local clients, seen = {}, {}
+    for i = 1, 4 do
+      clients[i] = child.start(function(c)
+        for _ = 1, 10 do c:tell((server:get("add") or "nothing"):gsub("%s+$", "")) end
+      end)
+    end
+    for _, client in ipairs(clients) do
+      for _ = 1, 10 do
+        local count = tonumber(client:hear())
+        assert.is_truthy(count, server:log())
+        assert.is_nil(seen[count])
+        seen[count] = true
+      end
+      client:finish()
+    end
+    local store = assert(moonbase.open(path))
+    assert.are.equal(40, store.kv:get("ns", "count"))
+    assert.are.equal(40, store.threads:count("t"))
+    assert.are.equal(40, #store.transactions:log())
+    store:close()
+  end)
+
   it("where nothing can wait, it is `busy` at once", function()
     local filter = with_store(path, [[
       local result, err = store.threads:create { id = "from the filter" }
