@@ -203,10 +203,12 @@ static int push_hits(lua_State *L, const mb_vector_top *top)
 static size_t term_of(const mb_text_terms *terms, const mb_text_reader *word)
 {
     uint64_t hash = mb_text_hash(word->word, word->length);
-    size_t i = 0;
-    while (i < terms->count && mb_text_terms_items(terms)[i].hash != hash)
-        i++;
-    return i < MB_TEXT_QUERY_WORDS ? i : terms->count;
+    size_t most = terms->count < MB_TEXT_QUERY_WORDS ? terms->count : MB_TEXT_QUERY_WORDS;
+    for (size_t i = 0; i < most; i++) {
+        if (mb_text_terms_items(terms)[i].hash == hash)
+            return i;
+    }
+    return terms->count;
 }
 
 // Words that tell nothing are faint where there are others.
