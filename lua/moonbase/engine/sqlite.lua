@@ -124,14 +124,14 @@ end
 
 -- Moves pages from the end of the file into free ones, a few at a time: others may write in
 -- between, and free more.
-local function give_pages_back(connection)
-  local free, err = connection:value(FREE_PAGES)
+local function give_pages_back(engine)
+  local free, err = engine:value(FREE_PAGES)
   while free and free > 0 do
     local before = free
     local ok
-    ok, err = connection:exec(GIVE_BACK)
+    ok, err = engine:exec(GIVE_BACK)
     if not ok then return nil, err end
-    free, err = connection:value(FREE_PAGES)
+    free, err = engine:value(FREE_PAGES)
     if free and free >= before then break end
   end
   if not free then return nil, err end
@@ -164,20 +164,19 @@ end
 ---@return true|nil
 ---@return moonbase.Error|nil err  `busy` when others read or write all the time; `io`, `full`
 function Engine:vacuum()
-  local connection = self.connection
-  local mode, err = connection:value "PRAGMA auto_vacuum"
+  local mode, err = self:value "PRAGMA auto_vacuum"
   if not mode then return nil, err end
   local ok
   if mode == INCREMENTAL then
-    ok, err = give_pages_back(connection)
+    ok, err = give_pages_back(self)
   else -- a file from before, which is so made one of ours
-    ok, err = connection:exec "PRAGMA auto_vacuum=INCREMENTAL; VACUUM"
+    ok, err = self:exec "PRAGMA auto_vacuum=INCREMENTAL; VACUUM"
   end
   if ok and self.path ~= ":memory:" then
     ok, err = patiently(self.busy_timeout, wipe_file, self)
   end
   if not ok then return nil, err end
-  return connection:exec(CHECKPOINT)
+  return self:exec(CHECKPOINT)
 end
 
 --- Marks the file as ours, at a version of the schema. Inside a transaction.
