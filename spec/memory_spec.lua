@@ -270,6 +270,16 @@ describe("memory", function()
       assert.are.equal("1 2 0 0 1 1", rows())
     end)
 
+    it("is swept with all others, however many", function()
+      assert(store:transaction(function(tx)
+        for i = 1, 1100 do assert(tx.memory:remember { text = "t", ttl = 5, vector = { i, 1 } }) end
+        return true
+      end))
+      now = 1010
+      assert.are.equal(1101, memory:sweep())
+      assert.are.equal("1 2 0 0 1 1", rows())
+    end)
+
     it("goes with a filter that holds for it, uncounted", function()
       now = 1010
       assert.are.equal(1, memory:forget { namespace = "default" })

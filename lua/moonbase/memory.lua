@@ -182,12 +182,12 @@ function Memory:history(id)
   return self.ctx.engine:snapshot(history, self.ctx, id)
 end
 
---- Removes records that have expired, at most 1000 of them. No call shows an expired one; this
---- gives back its space.
----@return integer|nil count       call again while it is not 0
----@return moonbase.Error|nil err
+--- Removes records that have expired, a thousand in a transaction. No call shows an expired one;
+--- this gives back its space.
+---@return integer|nil count
+---@return moonbase.Error|nil err  only where none was removed
 function Memory:sweep()
-  return self.ctx:write(memory_care.sweep, self.ctx)
+  return memory_care.sweep(self.ctx)
 end
 
 --- How much there is.
@@ -202,10 +202,11 @@ end
 local REEMBED = { limit = "number" }
 
 --- Makes the vectors of records anew that another embedder made: searches by meaning find only
---- those of the handle's own. In several transactions; what is done stays done when one fails.
+--- those of the handle's own. A hundred in a transaction; where something fails later on, it gives
+--- the count of what was done.
 ---@param options? { limit: integer? }  how many at most (all)
----@return integer|nil count
----@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails
+---@return integer|nil count       0 when there are none left
+---@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails and none was made anew
 function Memory:reembed(options)
   options = check.options("options", options, REEMBED)
   local limit, err

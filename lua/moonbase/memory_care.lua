@@ -8,25 +8,50 @@ local memory_vectors = require "moonbase.memory_vectors"
 
 local memory_care = {}
 
---- How many expired texts one `sweep` removes at most: it holds the write lock.
+--- How many expired texts go in one transaction: it holds the write lock.
 local SWEEP = 1000
 --- How many vectors are made before they are written.
 local BATCH = 100
 
---- Removes texts that have expired. Inside a write.
----@param ctx moonbase.Context
----@return integer|nil count
+-- Does some of the work after the other, each a transaction of its own, until there is none left
+-- or it fails. A call that fails has changed nothing, so one that has done something gives that;
+-- the next one meets the failure at once.
+---@param some fun(limit: integer): integer|nil, any  at most so much; how much, and whether there
+---  may be more
+---@param size integer         of a piece
+---@param limit integer|nil
+---@return integer|nil done
 ---@return moonbase.Error|nil err
-function memory_care.sweep(ctx)
+local function in_pieces(some, size, limit)
+  local done = 0
+  while not limit or done < limit do
+    local wanted = limit and limit - done < size and limit - done or size
+    local count, more = some(wanted)
+    if not count and done == 0 then return nil, more end
+    done = done + (count or 0)
+    if not count or not more then break end
+  end
+  return done
+end
+
+local function sweep_some(ctx, limit)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
   local serials
-  serials, err = memory_rows.expired(ctx, scope, SWEEP)
+  serials, err = memory_rows.expired(ctx, scope, limit)
   if not serials then return nil, err end
   local count
   count, err = memory_rows.forget_all(ctx, scope, serials)
   if not count then return nil, err end
-  return count
+  return count, #serials == limit
+end
+
+--- Removes texts that have expired; see Memory:sweep.
+---@param ctx moonbase.Context
+---@return integer|nil count
+---@return moonbase.Error|nil err
+function memory_care.sweep(ctx)
+  return in_pieces(function(limit) return ctx:write(sweep_some, ctx, limit) end, SWEEP)
 end
 
 local COUNT = "SELECT count FROM memory_spaces WHERE scope = $scope"
@@ -88,15 +113,17 @@ end
 local function write(ctx, rows, vectors)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
-  return memory_rows.replace_vectors(ctx, scope, rows, vectors)
+  local count
+  count, err = memory_rows.replace_vectors(ctx, scope, rows, vectors)
+  if not count then return nil, err end
+  return count, true
 end
 
--- Makes some vectors; false when there are none to make. A text that changed meanwhile has got a
--- new number and is left alone.
+-- Makes some vectors. A text that changed meanwhile has got a new number and is left alone.
 local function reembed_some(ctx, limit)
   local rows, err = ctx.engine:snapshot(to_embed, ctx, limit)
   if not rows then return nil, err end
-  if #rows == 0 then return false end
+  if #rows == 0 then return 0 end
   local texts = {}
   for i, row in ipairs(rows) do texts[i] = memory_record.searchable(row) end
   local vectors, failure = embed.run(memory_vectors.embedder(ctx), texts)
@@ -110,15 +137,7 @@ end
 ---@return integer|nil count
 ---@return moonbase.Error|nil err
 function memory_care.reembed(ctx, limit)
-  local done = 0
-  while not limit or done < limit do
-    local wanted = limit and limit - done < BATCH and limit - done or BATCH
-    local count, err = reembed_some(ctx, wanted)
-    if count == nil then return nil, err end
-    if not count then break end
-    done = done + count
-  end
-  return done
+  return in_pieces(function(wanted) return reembed_some(ctx, wanted) end, BATCH, limit)
 end
 
 return memory_care
