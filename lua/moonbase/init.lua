@@ -129,9 +129,9 @@ end
 --- same value again) or returns nil and an error. Nested calls are savepoints.
 ---@param options? table  timeout: ms to wait for the write lock, default busy_timeout; label: text,
 ---  for the log
----@param fn fun(tx): ...
+---@param fn fun(tx: moonbase.Tx): ...
 ---@return any ...  what fn returned; nil and the error when it cannot be begun or committed
----@overload fun(self, fn: fun(tx): ...): ...
+---@overload fun(self, fn: fun(tx: moonbase.Tx): ...): ...
 function Store:transaction(options, fn)
   if fn == nil then options, fn = nil, options end
   check.type("fn", fn, "function")
@@ -144,7 +144,7 @@ end
 --- write_set(), status(), id, and every part of the store.
 ---@param options? table  timeout: ms to wait for the write lock, default busy_timeout; label: text,
 ---  for the log
----@return userdata? tx, moonbase.Error?
+---@return moonbase.Tx? tx, moonbase.Error?
 function Store:begin(options)
   local values, err = transaction_options(self, "begin", options)
   if not values then return nil, err end

@@ -19,11 +19,10 @@ local function openresty()
   return ngx -- a thread of ngx.run_worker_thread has no `sleep`: it may block
 end
 
--- Whether it slept: a coroutine inside a function of C cannot be left either. Less than a
--- millisecond would be none.
+-- Whether it slept: a coroutine inside a function of C cannot be left either. nginx counts whole
+-- milliseconds, and complains of none.
 local function yield(ngx, ms)
-  if ms > 0 and ms < 1 then ms = 1 end
-  return (pcall(ngx.sleep, ms / 1000))
+  return (pcall(ngx.sleep, math.max(ms, 1) / 1000))
 end
 
 local function context(ngx)

@@ -14,7 +14,13 @@ local base_of, lost = bound_engine.base_of, bound_engine.lost
 
 local transaction = {}
 
-local Transaction = {} -- the methods
+--- What a user has of a transaction: a userdata with these methods and every part of the store.
+---@class moonbase.Tx: moonbase.Store
+---@field id string
+---@field label? string
+---@field status fun(self: moonbase.Tx): string  "active" "preparing" "committing" "rolling_back"
+---  "committed" "rolled_back"
+local Transaction = {}
 
 -- Gives the userdata its methods and the parts of the store.
 local function dress(store, record)
@@ -22,6 +28,7 @@ local function dress(store, record)
   local fields = store:view(bound_engine.bind(store.context.engine, record))
   for name, method in pairs(Transaction) do rawset(fields, name, method) end
   rawset(fields, "id", record.root.id)
+  rawset(fields, "label", record.root.label)
   rawset(fields, "record", record)
   rawset(fields, "abandoned", function() open_transactions.abandoned(record) end)
   core.fields(record.userdata, fields)
@@ -180,7 +187,7 @@ end
 --- Takes the write lock and gives the transaction.
 ---@param store table
 ---@param options table  timeout?, label?
----@return userdata?, moonbase.Error?
+---@return moonbase.Tx?, moonbase.Error?
 function transaction.begin(store, options)
   local open, err = store.context.engine:in_transaction()
   if err then return nil, err end
@@ -231,7 +238,7 @@ function Transaction:rollback()
 end
 
 --- A transaction inside this one, with an end of its own.
----@return userdata|nil tx
+---@return moonbase.Tx|nil tx
 ---@return moonbase.Error|nil
 function Transaction:savepoint()
   local record, err = usable(self)

@@ -38,7 +38,7 @@
     X(LEASE_LOST, "lease_lost", false, "the lease is no longer held",                              \
       "The lease, or the claim of a job, expired, was settled or went to another holder.")         \
     X(DENIED, "denied", false, "not allowed",                                                      \
-      "A permission stands against it: of the file system, or of an extension.")                   \
+      "The file system, an extension or a participant of the transaction does not allow it.")      \
     X(UNSUPPORTED, "unsupported", false, "not supported here",                                     \
       "The platform, the build or the file's mode does not offer this.")                           \
     X(FORKED, "forked", false, "the store was opened in another process",                          \
