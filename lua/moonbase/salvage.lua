@@ -82,6 +82,14 @@ local function read_schema(engine, old)
     "INSERT INTO temp.old_schema VALUES (?, ?, ?, ?, ?)", { columns = 5 })
 end
 
+local function claim(old, entry)
+  local ok, err = old:claim(entry.root, entry.index)
+  for _, root in pairs(entry.indexes) do
+    if ok then ok, err = old:claim(root, true) end
+  end
+  return ok, err
+end
+
 -- Finds all tables and their pages.
 local function find_tables(engine, old)
   local list, ok, err
@@ -89,10 +97,7 @@ local function find_tables(engine, old)
   if not list then return nil, err end
   for _, entry in ipairs(list) do
     ok, err = read_layout(engine, entry)
-    if ok then ok, err = old:claim(entry.root, entry.index) end
-    for _, root in pairs(entry.indexes) do
-      if ok then ok, err = old:claim(root, true) end
-    end
+    if ok then ok, err = claim(old, entry) end
     if not ok then return nil, err end
   end
   ok, err = old:adopt()
@@ -124,6 +129,7 @@ local function lost_rows(old, entry, count)
   local lost, whole = 0, false
   for _, root in pairs(entry.indexes) do
     local entries, sound = old:entries(root)
+    if not entries then return nil, sound end
     lost, whole = math.max(lost, entries - count.saved), whole or sound
   end
   local broken = (not entry.assumed or count.saved > 0) and count.broken or 0
@@ -138,9 +144,11 @@ local function copy_table(engine, old, entry, report)
     columns = #entry.columns, key = key_of(entry), index = entry.index,
   })
   if not count then return nil, err end
-  if not entry.name:find "^sqlite_" then
-    report[entry.name] = { saved = count.saved, lost = lost_rows(old, entry, count) }
-  end
+  if entry.name:find "^sqlite_" then return true end
+  local lost
+  lost, err = lost_rows(old, entry, count)
+  if not lost then return nil, err end
+  report[entry.name] = { saved = count.saved, lost = lost }
   return true
 end
 

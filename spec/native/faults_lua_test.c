@@ -84,6 +84,7 @@ typedef struct driver {
     const fault_case *fault;       // what is being tried
     const char *scenario;          // path of the scenario being tried
     char path[256];                // of the database file
+    bool heavy;                    // the scenario does a lot of work
     sqlite3_int64 baseline;        // bytes that SQLite keeps when nothing is open
     chunk *chunks;                 // of all files that were loaded
     note *notes;                   // of the scenario
@@ -352,11 +353,16 @@ static long places(void)
     return value == NULL || chosen("few") ? 20 : chosen("all") ? 0 : atol(value);
 }
 
+// A scenario that does a lot of work is tried at fewer places: its run is long.
+enum { A_LOT = 50000, FEWER = 3 }; // chances
+
 // One fault at every place, of which an undisturbed run had so many. True when nothing was
 // lost.
 static bool sweep(driver *d, long chances)
 {
     long lost = d->lost, limit = places(), step = 1;
+    if (d->heavy)
+        limit = (limit + FEWER - 1) / FEWER;
     if (chosen("few"))
         return chances == 0 || one(d, chances / 2 + 1);
     if (limit > 0 && chances > limit)
@@ -376,9 +382,11 @@ static bool run_undisturbed(driver *d, long *chances)
         tell_loss(d, 0);
         return false;
     }
+    d->heavy = false;
     for (size_t i = 0; i < CASES; i++) {
         d->fault = &cases[i];
         chances[i] = seen(d);
+        d->heavy = d->heavy || chances[i] > A_LOT;
     }
     return true;
 }

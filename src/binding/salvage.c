@@ -77,6 +77,8 @@ static int finish(lua_State *L, const mb_salvage *s)
         mb_error_set(&err, MB_INTERNAL, SQLITE_NOMEM, "no memory to read a damaged file");
         return mbL_fail(L, &err);
     }
+    if (!mb_hold_good(&s->hold, &err))
+        return mbL_fail(L, &err);
     lua_pushboolean(L, true);
     return 1;
 }
@@ -102,8 +104,12 @@ static int salvage_adopt(lua_State *L)
 static int salvage_entries(lua_State *L)
 {
     mb_salvage *s = check(L, 1);
+    mb_error err;
     bool sound;
-    lua_pushinteger(L, (lua_Integer)mb_salvage_entries(s, check_root(L, 2), &sound));
+    int64_t entries = mb_salvage_entries(s, check_root(L, 2), &sound);
+    if (!mb_hold_good(&s->hold, &err))
+        return mbL_fail(L, &err);
+    lua_pushinteger(L, (lua_Integer)entries);
     lua_pushboolean(L, sound);
     return 2;
 }

@@ -98,15 +98,29 @@ bool mb_hold_take(mb_hold *hold, const char *path, int timeout, mb_error *err)
     return false;
 }
 
-bool mb_hold_read(const mb_hold *hold, void *to, size_t size, int64_t at)
+bool mb_hold_read(mb_hold *hold, void *to, size_t size, int64_t at)
 {
-    return hold->file->pMethods->xRead(hold->file, to, (int)size, at) == SQLITE_OK;
+    int result = hold->file->pMethods->xRead(hold->file, to, (int)size, at);
+    if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ)
+        hold->failed = result;
+    return result == SQLITE_OK;
 }
 
-bool mb_hold_size(const mb_hold *hold, int64_t *size)
+bool mb_hold_size(mb_hold *hold, int64_t *size)
 {
     sqlite3_int64 bytes = 0;
     int result = hold->file->pMethods->xFileSize(hold->file, &bytes);
+    if (result != SQLITE_OK)
+        hold->failed = result;
     *size = bytes;
     return result == SQLITE_OK;
+}
+
+bool mb_hold_good(const mb_hold *hold, mb_error *err)
+{
+    if (hold->failed == 0)
+        return true;
+    mb_error_set(err, MB_IO, hold->failed, "cannot read '%s': %s", hold->name,
+                 sqlite3_errstr(hold->failed));
+    return false;
 }

@@ -1,29 +1,26 @@
 #include "storage/page_log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "storage/pages.h"
 
 enum { WAL_HEADER = 32, FRAME_HEADER = 24, JOURNAL_HEADER = 28 };
 
-static bool read_at(int file, void *to, size_t size, int64_t at)
+static bool read_at(mb_page_log *log, void *to, size_t size, int64_t at)
 {
-    return pread(file, to, size, at) == (ssize_t)size;
+    ssize_t got = pread(log->file, to, size, at);
+    log->failed = log->failed || got < 0;
+    return got == (ssize_t)size;
 }
 
 static bool is_page_size(size_t size)
 {
     return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
-}
-
-static bool log_start(mb_page_log *log, const char *path)
-{
-    memset(log, 0, sizeof *log);
-    log->file = open(path, O_RDONLY | O_CLOEXEC);
-    return log->file >= 0;
 }
 
 void mb_page_log_close(mb_page_log *log)
@@ -33,6 +30,17 @@ void mb_page_log_close(mb_page_log *log)
     sqlite3_free(log->at);
     log->file = -1;
     log->at = NULL;
+}
+
+static bool log_start(mb_page_log *log, const char *path)
+{
+    struct stat info;
+    memset(log, 0, sizeof *log);
+    log->file = open(path, O_RDONLY | O_CLOEXEC);
+    log->failed = log->file < 0 && errno != ENOENT;
+    if (log->file >= 0 && fstat(log->file, &info) == 0 && !S_ISREG(info.st_mode))
+        mb_page_log_close(log); // a folder, say
+    return log->file >= 0;
 }
 
 // Notes where a page is. A journal says first what counts, a write-ahead log last.
@@ -95,7 +103,7 @@ static int64_t note_commit(mb_page_log *log, int64_t from, int64_t to)
 {
     uint8_t header[FRAME_HEADER];
     for (int64_t at = from; at < to; at += FRAME_HEADER + (int64_t)log->size) {
-        if (!read_at(log->file, header, sizeof header, at))
+        if (!read_at(log, header, sizeof header, at))
             return 0;
         if (!note(log, mb_big32(header), at + FRAME_HEADER, false))
             return -1;
@@ -108,8 +116,7 @@ static bool note_frames(mb_page_log *log, const uint8_t *header, wal_sum sum, ui
 {
     size_t size = FRAME_HEADER + log->size;
     int64_t committed = WAL_HEADER, at = WAL_HEADER;
-    while (read_at(log->file, frame, size, at) &&
-           frame_counts(header, frame, log->size, &sum)) {
+    while (read_at(log, frame, size, at) && frame_counts(header, frame, log->size, &sum)) {
         at += (int64_t)size;
         if (mb_big32(frame + 4) == 0)
             continue;
@@ -125,7 +132,7 @@ bool mb_page_log_open_wal(mb_page_log *log, const char *path)
     uint8_t header[WAL_HEADER];
     if (!log_start(log, path))
         return true;
-    uint32_t magic = read_at(log->file, header, sizeof header, 0) ? mb_big32(header) : 0;
+    uint32_t magic = read_at(log, header, sizeof header, 0) ? mb_big32(header) : 0;
     wal_sum sum = { 0, 0, (magic & 1) != 0 };
     sum_up(&sum, header, WAL_HEADER - 8);
     log->size = mb_big32(header + 8);
@@ -156,7 +163,7 @@ static int64_t note_records(mb_page_log *log, const uint8_t *header, int64_t at,
     uint32_t most = mb_big32(header + 8), nonce = mb_big32(header + 12);
     size_t size = log->size + 8;
     for (uint32_t n = 0; n < most; n++, at += (int64_t)size) {
-        uint32_t page = read_at(log->file, record, size, at) ? mb_big32(record) : 0;
+        uint32_t page = read_at(log, record, size, at) ? mb_big32(record) : 0;
         if (page == 0 || page > log->count ||
             journal_sum(nonce, record + 4, log->size) != mb_big32(record + 4 + log->size))
             return n;
@@ -168,9 +175,9 @@ static int64_t note_records(mb_page_log *log, const uint8_t *header, int64_t at,
 
 static const uint8_t journal_magic[8] = { 0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7 };
 
-static bool read_journal_header(int file, uint8_t *header, int64_t at)
+static bool read_journal_header(mb_page_log *log, uint8_t *header, int64_t at)
 {
-    return read_at(file, header, JOURNAL_HEADER, at) &&
+    return read_at(log, header, JOURNAL_HEADER, at) &&
            memcmp(header, journal_magic, sizeof journal_magic) == 0;
 }
 
@@ -179,7 +186,7 @@ static bool note_journal(mb_page_log *log, uint8_t *header, uint8_t *record)
     int64_t at = 0, sector = mb_big32(header + 20);
     if (sector < 32 || sector > 65536)
         return true;
-    while (read_journal_header(log->file, header, at)) {
+    while (read_journal_header(log, header, at)) {
         uint32_t most = mb_big32(header + 8);
         int64_t noted = note_records(log, header, at + sector, record);
         if (noted < (int64_t)most || most == 0)
@@ -196,7 +203,7 @@ bool mb_page_log_open_journal(mb_page_log *log, const char *path)
     if (!log_start(log, path))
         return true;
     bool good = true;
-    if (read_journal_header(log->file, header, 0)) {
+    if (read_journal_header(log, header, 0)) {
         log->count = mb_big32(header + 16);
         log->size = mb_big32(header + 24);
         uint8_t *record = is_page_size(log->size) ? sqlite3_malloc64(log->size + 8) : NULL;

@@ -11,6 +11,7 @@ typedef struct mb_page_log {
     uint32_t count;  // pages of the database as the log leaves it
     int64_t *at;     // by page, from 1: its offset in the log; 0: not in it
     uint32_t logged; // the greatest page that 'at' has room for
+    bool failed;     // a read failed, which does not mean that there is nothing
 } mb_page_log;
 
 MB_HIDDEN_BEGIN

@@ -89,7 +89,7 @@ static void lay_over(mb_pages *p, mb_page_log *log)
     take_log(p, log);
 }
 
-bool mb_pages_open(mb_pages *p, const mb_hold *hold, mb_error *err)
+bool mb_pages_open(mb_pages *p, mb_hold *hold, mb_error *err)
 {
     uint8_t header[HEADER];
     int64_t bytes = 0;
@@ -101,12 +101,14 @@ bool mb_pages_open(mb_pages *p, const mb_hold *hold, mb_error *err)
     if (!p->sound)
         assume(p, DEFAULT_SIZE);
     bool good = open_log(&log, hold->name);
+    if (log.failed)
+        hold->failed = SQLITE_IOERR_READ;
     lay_over(p, &log);
     if (p->log < 0 && mb_hold_size(hold, &bytes))
         p->count = (uint32_t)(bytes / (int64_t)p->size);
     p->map = sqlite3_malloc64(p->size);
     if (good && p->map != NULL)
-        return true;
+        return mb_hold_good(hold, err);
     mb_error_set(err, MB_INTERNAL, SQLITE_NOMEM, "no memory to read '%s'", hold->name);
     return false;
 }
@@ -126,8 +128,12 @@ bool mb_pages_read(mb_pages *p, uint32_t number, uint8_t *to)
     if (number == 0 || number > p->count)
         return false;
     int64_t at = p->log_at != NULL && number <= p->logged ? p->log_at[number] : 0;
-    if (at != 0)
-        return pread(p->log, to, p->size, at) == (ssize_t)p->size;
+    if (at != 0) {
+        ssize_t got = pread(p->log, to, p->size, at);
+        if (got < 0)
+            p->hold->failed = SQLITE_IOERR_READ;
+        return got == (ssize_t)p->size;
+    }
     return mb_hold_read(p->hold, to, p->size, (int64_t)(number - 1) * (int64_t)p->size);
 }
 

@@ -7,21 +7,21 @@
 #include "storage/hold.h"
 
 typedef struct mb_pages {
-    const mb_hold *hold; // of the file
-    int log;             // the log that stands over it; -1: none
-    int64_t *log_at;     // by page: where in the log it is, 0: in the file; NULL: no log
-    uint32_t logged;     // how many pages log_at is about
-    size_t size;         // of a page
-    size_t usable;       // of it without what is reserved at its end
-    uint32_t count;      // pages are numbered from 1
-    bool sound;          // the header of page 1 makes sense
-    bool foreign;        // the log beside it is another file's, and left out
-    bool mapped;         // there are pointer maps
-    uint32_t version;    // user_version of the header
-    uint32_t program;    // application_id of the header
-    uint8_t *map;        // the pointer map that was read last
-    uint32_t map_page;   // its number; 0: none
-    bool map_sound;      // every entry of it can be
+    mb_hold *hold;     // of the file
+    int log;           // the log that stands over it; -1: none
+    int64_t *log_at;   // by page: where in the log it is, 0: in the file; NULL: no log
+    uint32_t logged;   // how many pages log_at is about
+    size_t size;       // of a page
+    size_t usable;     // of it without what is reserved at its end
+    uint32_t count;    // pages are numbered from 1
+    bool sound;        // the header of page 1 makes sense
+    bool foreign;      // the log beside it is another file's, and left out
+    bool mapped;       // there are pointer maps
+    uint32_t version;  // user_version of the header
+    uint32_t program;  // application_id of the header
+    uint8_t *map;      // the pointer map that was read last
+    uint32_t map_page; // its number; 0: none
+    bool map_sound;    // every entry of it can be
 } mb_pages;
 
 // What a pointer map says of a page.
@@ -37,8 +37,9 @@ typedef enum mb_page_use {
 MB_HIDDEN_BEGIN
 
 // Looks at a file that is held, and at what lies beside it. False with 'err' filled when memory
-// runs out; a file that makes no sense has no pages. Needs mb_pages_close in any case.
-bool mb_pages_open(mb_pages *pages, const mb_hold *hold, mb_error *err);
+// runs out or a read fails; a file that makes no sense has no pages. Needs mb_pages_close in
+// any case.
+bool mb_pages_open(mb_pages *pages, mb_hold *hold, mb_error *err);
 void mb_pages_close(mb_pages *pages);
 
 // Reads a page into 'to', of pages->size bytes.

@@ -205,7 +205,7 @@ bool mb_salvage_rows(mb_salvage *s, uint32_t root, const mb_salvage_target *t,
     for (uint32_t number = 1; number <= s->pages.count; number++)
         if (s->owners.root[number] == root && !copy_page(s, number, t, count, err))
             return false;
-    return true;
+    return mb_hold_good(&s->hold, err);
 }
 
 int64_t mb_salvage_entries(mb_salvage *s, uint32_t root, bool *sound)
