@@ -1,3 +1,4 @@
+local core = require "moonbase.core"
 local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
@@ -134,6 +135,31 @@ describe("a check", function()
     assert.is_true(has(err.problems, "threads") and has(err.problems, "documents")
       and has(err.problems, "vectors"))
     assert.matches("and %d+ more", err.message)
+  end)
+
+  -- What the text index is made of can be written by a connection that is opened for it alone.
+  it("finds a text index that is damaged, or lacks a message", function()
+    store:close()
+    local whole = files.read(path)
+    for _, sql in ipairs {
+      "UPDATE message_text_data SET block = x'00' WHERE id > 10",
+      "DELETE FROM message_text_data WHERE id > 10",
+      "DELETE FROM message_text_docsize WHERE id = (SELECT max(id) FROM message_text_docsize)",
+      "UPDATE message_text_docsize SET id = id + 77",
+    } do
+      local connection = assert(core.open(path, { raw = true }))
+      assert.is_true(assert(connection:run(sql)) > 0, sql)
+      connection:close()
+      store = assert(moonbase.open(path))
+      local ok, err = store:check()
+      store:close()
+      assert.is_nil(ok, sql)
+      assert.is_true(has(err.problems, "threads"), sql)
+      for _, suffix in ipairs { "-wal", "-shm" } do os.remove(path .. suffix) end
+      files.write(path, whole)
+    end
+    store = assert(moonbase.open(path))
+    assert.is_true(store:check())
   end)
 
   it("finds a page that was overwritten", function()

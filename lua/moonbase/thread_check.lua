@@ -97,12 +97,44 @@ local function find_unindexed(engine, report)
   return true
 end
 
+-- All words of the text index, with how many messages have each: reading them reads all of it.
+local OPEN_WORDS = [[
+  CREATE VIRTUAL TABLE temp.message_words USING fts5vocab('main', 'message_text', 'col')]]
+
+local CLOSE_WORDS = "DROP TABLE temp.message_words"
+
+-- Each message in the index has one tag.
+local TAGGED = [[
+  SELECT coalesce(sum(CASE WHEN col = 'tag' THEN doc END), 0) AS tagged, count(*) AS words,
+    (SELECT count(*) FROM main.message_text_docsize) AS messages
+  FROM temp.message_words]]
+
+local function read_words(engine, report)
+  local found, err = engine:row(TAGGED)
+  if not found then return impossible.note(report, err) end
+  if found.tagged ~= found.messages then
+    report(("the text index has the words of %d messages, not of %d"):format(found.tagged,
+      found.messages))
+  end
+  return true
+end
+
+local function check_words(engine, report)
+  local ok, err = engine:exec(OPEN_WORDS)
+  if not ok then return impossible.note(report, err) end
+  local read, failure = read_words(engine, report)
+  ok, err = engine:exec(CLOSE_WORDS)
+  if not read then return nil, failure end
+  return ok, err
+end
+
 ---@param engine moonbase.Engine
 ---@param report moonbase.Finding
 ---@return true|nil
 ---@return moonbase.Error|nil err
 function thread_check.find(engine, report)
   local ok, err = impossible.find(engine, RULES, report)
+  if ok then ok, err = check_words(engine, report) end
   if not ok then return nil, err end
   return find_unindexed(engine, report)
 end
