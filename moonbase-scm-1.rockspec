@@ -245,8 +245,8 @@ build = {
     ["moonbase.words"] = "lua/moonbase/words.lua",
     ["moonbase.worker"] = "lua/moonbase/worker.lua",
     ["moonbase.worker_task"] = "lua/moonbase/worker_task.lua",
-    ["moonbase.core"] = {
     ["moonbase.write_set"] = "lua/moonbase/write_set.lua",
+    ["moonbase.core"] = {
       sources = {
         "src/binding/base64.c",
         "src/binding/calls.c",
