@@ -344,6 +344,7 @@ build = {
         "src/storage/text_lists.c",
         "src/storage/text_merge.c",
         "src/storage/text_pages.c",
+        "src/storage/text_remove.c",
         "src/storage/text_rows.c",
         "src/storage/text_search.c",
         "src/storage/text_source.c",

@@ -107,14 +107,16 @@ function Run:some(count)
 end
 
 function Run:remove(count)
-  local engine, set = self.engine, self.set
+  local engine, set, serials, texts = self.engine, self.set, self:some(count), {}
+  for i, serial in ipairs(serials) do texts[i] = self.model.docs[serial].text end
   assert(engine:atomic(function()
-    for _, serial in ipairs(self:some(count)) do
-      assert(text_index.remove(engine, set, serial, self.model.docs[serial].text))
-      self.model.docs[serial] = nil
+    if count % 2 == 0 then return text_index.remove_many(engine, set, serials, texts) end
+    for i, serial in ipairs(serials) do
+      assert(text_index.remove(engine, set, serial, texts[i]))
     end
     return true
   end))
+  for _, serial in ipairs(serials) do self.model.docs[serial] = nil end
 end
 
 function Run:undone()

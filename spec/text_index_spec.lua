@@ -184,6 +184,10 @@ describe("the text index", function()
       assert.is_nil(ok)
       assert.are.equal("corrupt", err.code)
     end
+    local ok, err = engine:atomic(text_index.remove_many, engine, set, { 7, 7 },
+      { "word7 common", "word7 common" })
+    assert.is_nil(ok)
+    assert.are.equal("corrupt", err.code)
     assert(text_index.check(engine, set))
     assert(remove(5, "word5 common"))
     assert.are.equal("", found "word5")

@@ -87,8 +87,10 @@ static bool read_terms(mb_reader *r, mbL_vm *vm, const char *text, size_t length
     return mb_text_terms_read(&vm->text, text, length, singles) || mb_reader_no_memory(r);
 }
 
-// Puts the texts of the arrays at 3 and 4.
-static bool put_all(lua_State *L, mbL_vm *vm, mb_text_change *change)
+typedef bool change_fn(mb_text_change *, uint32_t, const mb_text_terms *);
+
+// Calls `one` for each of the texts of the arrays at 3 and 4.
+static bool change_all(lua_State *L, mbL_vm *vm, mb_text_change *change, change_fn *one)
 {
     for (size_t i = 1, count = lua_rawlen(L, 3); i <= count; i++) {
         size_t length;
@@ -99,7 +101,7 @@ static bool put_all(lua_State *L, mbL_vm *vm, mb_text_change *change)
             return mb_reader_fail(change->reader, MB_INTERNAL, "no serial, or no text");
         const char *text = lua_tolstring(L, -1, &length);
         if (!read_terms(change->reader, vm, text, length, true) ||
-            !mb_text_put(change, (uint32_t)serial, &vm->text))
+            !one(change, (uint32_t)serial, &vm->text))
             return false;
         lua_pop(L, 2);
     }
@@ -123,8 +125,8 @@ static int end_change(lua_State *L, mbL_vm *vm, mb_text_change *change, bool don
     return push_done(L, change->reader, done);
 }
 
-// connection:text_put(set, serials, texts): adds texts to a set.
-int mbL_text_put(lua_State *L)
+// Puts the texts of the arrays at 3 and 4, or takes them out.
+static int change_texts(lua_State *L, change_fn *one)
 {
     mb_connection *c = mbL_check_connection(L);
     mbL_vm *vm = mbL_vm_get(L);
@@ -136,26 +138,20 @@ int mbL_text_put(lua_State *L)
     mb_text_change change = { .reader = &r };
     bool done = begin(L, c, true, &r) &&
                 mb_text_change_open(&change, &r, set, lua_rawlen(L, 3) >= BULK) &&
-                put_all(L, vm, &change);
+                change_all(L, vm, &change, one);
     return end_change(L, vm, &change, done);
 }
 
-// connection:text_remove(set, serial, text): takes a text out that was put.
+// connection:text_put(set, serials, texts): adds texts to a set.
+int mbL_text_put(lua_State *L)
+{
+    return change_texts(L, mb_text_put);
+}
+
+// connection:text_remove(set, serials, texts): takes texts out, as they were put.
 int mbL_text_remove(lua_State *L)
 {
-    size_t length;
-    mb_connection *c = mbL_check_connection(L);
-    mbL_vm *vm = mbL_vm_get(L);
-    int64_t set = check_set(L);
-    lua_Number serial = luaL_checknumber(L, 3);
-    const char *text = luaL_checklstring(L, 4, &length);
-    luaL_argcheck(L, serial >= 1 && serial <= UINT32_MAX, 3, "out of range");
-    mb_reader r;
-    mb_text_change change = { .reader = &r };
-    bool done = begin(L, c, true, &r) && read_terms(&r, vm, text, length, true) &&
-                mb_text_change_open(&change, &r, set, false) &&
-                mb_text_remove(&change, (uint32_t)serial, &vm->text);
-    return end_change(L, vm, &change, done);
+    return change_texts(L, mb_text_remove);
 }
 
 // connection:text_drop(set): removes all of a set.

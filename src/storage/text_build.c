@@ -92,7 +92,7 @@ static bool sort_by_digits(mb_reader *r, mb_text_builder *b)
 }
 
 // Texts come in the order of their serials, mostly; then the digits alone are enough.
-static bool sort(mb_reader *r, mb_text_builder *b)
+bool mb_text_builder_sort(mb_reader *r, mb_text_builder *b)
 {
     if (!sort_by_digits(r, b))
         return false;
@@ -137,8 +137,8 @@ bool mb_text_builder_write(mb_reader *r, mb_text_builder *b, int64_t set,
     segment->last_serial = b->last_serial;
     for (size_t size = 4 * b->count; size >= LEVEL_BYTES; size /= 4)
         segment->level++;
-    if (!sort(r, b) || !mb_text_segment_add(r, set, segment) || !write_words(r, b, segment) ||
-        !mb_text_segment_write(r, segment))
+    if (!mb_text_builder_sort(r, b) || !mb_text_segment_add(r, set, segment) ||
+        !write_words(r, b, segment) || !mb_text_segment_write(r, segment))
         return false;
     segments->count++;
     b->count = 0;

@@ -34,6 +34,9 @@ MB_HIDDEN_BEGIN
 bool mb_text_builder_add(mb_reader *r, mb_text_builder *b, uint32_t serial,
                          const mb_text_terms *terms);
 
+// Orders what was taken in by word, then serial.
+bool mb_text_builder_sort(mb_reader *r, mb_text_builder *b);
+
 // Writes a segment of what was taken in, of which there must be some, and adds it to those of
 // the set.
 bool mb_text_builder_write(mb_reader *r, mb_text_builder *b, int64_t set,

@@ -404,10 +404,10 @@ function Engine:text_put(set, serials, texts)
   return self.connection:text_put(set, serials, texts)
 end
 
---- Takes a text out, given as it was put. Inside a transaction.
+--- Takes texts out, given as they were put. Inside a transaction.
 ---@return true|nil, moonbase.Error?
-function Engine:text_remove(set, serial, text)
-  return self.connection:text_remove(set, serial, text)
+function Engine:text_remove(set, serials, texts)
+  return self.connection:text_remove(set, serials, texts)
 end
 
 --- Takes all texts out. Inside a transaction.

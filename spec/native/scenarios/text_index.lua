@@ -36,6 +36,13 @@ return steps.scenario {
   { "search among", function(s) return search(s, "common rare7", { 5, 6, 7, 1300 }) end },
   { "remove the waiting one", function(s) return remove(s, 1) end },
   { "remove one", function(s) return remove(s, 7) end },
+  { "remove many", function(s)
+    local engine, serials, texts = s.context.engine, {}, {}
+    for i = 1, 90 do
+      serials[i], texts[i] = i + 400, ("common every%d rare%d"):format((i + 400) % 3, i + 400)
+    end
+    return engine:atomic(text_index.remove_many, engine, set, serials, texts)
+  end },
   { "search without it", function(s) return search(s, "common rare7 every2") end },
   { "check", function(s) return text_index.check(s.context.engine, set) end },
   { "snippet", function() return text_index.snippet("a long text of some words", "words") end },
