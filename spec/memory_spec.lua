@@ -1,5 +1,6 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local support = require "spec.support.memory"
 
 local null = moonbase.null
 
@@ -496,6 +497,15 @@ describe("memory", function()
       assert.are.same({}, commit().memories)
     end)
 
+    it("there may be hundreds", function()
+      local list = {}
+      for i = 1, 600 do list[i] = { id = "m" .. i % 500, text = "text " .. i } end
+      assert.are.equal(600, #assert(commit(list)).memories)
+      assert.are.equal(500, memory:stats().count)
+      support.check(store)
+      assert(store:check())
+    end)
+
     it("a bad one refuses all", function()
       refuses("invalid", "memories[2].text", commit, { { text = "one" }, {} })
       refuses("invalid", "memories[1].vector", commit, { { text = "one", vector = { 1 } } })
@@ -539,6 +549,16 @@ describe("memory", function()
     refuses("readonly", nil, reader.memory.remember, reader.memory, { text = "t" })
     refuses("readonly", nil, reader.memory.forget, reader.memory, "a")
     reader:close()
+  end)
+
+  it("blobs that metadata name stay as long as the record", function()
+    local hash = assert(store.blobs:put("some bytes"))
+    assert(memory:remember { id = "a", text = "one", metadata = { file = { ["$blob"] = hash } } })
+    assert.are.equal(0, store:gc().deleted)
+    assert.is_true(store.blobs:has(hash))
+    assert(memory:forget("a"))
+    assert.are.equal(1, store:gc().deleted)
+    assert.is_false(store.blobs:has(hash))
   end)
 
   it("its vectors are no collections", function()

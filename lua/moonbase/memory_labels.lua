@@ -57,6 +57,19 @@ function memory_labels.wanted(query)
   return labels, above
 end
 
+local function together(list)
+  return table.concat(list or {}, "\0") -- which no name has
+end
+
+--- Whether two texts are found by the same labels and names.
+---@param a table  at, mentions, and what labels are made of
+---@param b table
+---@return boolean
+function memory_labels.same(a, b)
+  return a.at == b.at and together(memory_labels.of(a)) == together(memory_labels.of(b))
+    and together(a.mentions) == together(b.mentions)
+end
+
 local function for_each(engine, sql, scope, list, ...)
   for i = 1, #list do
     local ok, err = engine:run(sql, scope, list[i], ...)

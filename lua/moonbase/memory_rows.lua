@@ -257,8 +257,8 @@ end
 local function make_room(batch, draft, old, now)
   local ctx, scope = batch.ctx, batch.scope
   if not old then return next_serial(ctx, scope, 1) end
-  local ok, err = memory_labels.remove(ctx.engine, scope, old)
-  if ok and (old.text ~= draft.text or expiry.reached(old.expires_at, now)) then
+  local ok, err = true, nil
+  if old.text ~= draft.text or expiry.reached(old.expires_at, now) then
     ok, err = remember_text(ctx, scope, old, now)
   end
   if ok and words_stay(draft, old) then return old.serial end
@@ -295,6 +295,15 @@ local function place_vector(vectors, row, draft, old)
   return true
 end
 
+-- Finds a row by its own labels and names instead of those of the row before it.
+local function relabel(ctx, scope, row, old, shelved)
+  if old and old.serial == row.serial and memory_labels.same(old, row) then return true end
+  local ok, err = true, nil
+  if old then ok, err = memory_labels.remove(ctx.engine, scope, old) end
+  if not ok then return nil, err end
+  return memory_labels.add(ctx.engine, scope, row, shelved)
+end
+
 local function put(batch, draft)
   local ctx, scope, now = batch.ctx, batch.scope, batch.ctx:now()
   local old, err = memory_rows.find(ctx, scope, draft.id)
@@ -305,7 +314,7 @@ local function put(batch, draft)
   local ok
   ok, err = place_vector(batch.vectors, row, draft, old)
   if ok then ok, err = insert(ctx, scope, row) end
-  if ok then ok, err = memory_labels.add(ctx.engine, scope, row, draft.shelved) end
+  if ok then ok, err = relabel(ctx, scope, row, old, draft.shelved) end
   if not ok then return nil, err end
   if row.vector_set and not (old and old.serial == row.serial) then batch.words:add(row) end
   return row
