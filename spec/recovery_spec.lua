@@ -108,25 +108,34 @@ describe("a damaged file", function()
     store:close()
   end)
 
-  it("is repaired whichever page is gone, and what is lost is told", function()
+  -- What can become of a page: garbage, nothing, another page, some bytes of it.
+  local function spoilt(bytes, number, pages)
+    local function page(n) return bytes:sub((n - 1) * damage.PAGE + 1, n * damage.PAGE) end
+    local kind, own = number % 4, page(number)
+    if kind == 0 then return nil end
+    if kind == 1 then return ("\0"):rep(damage.PAGE) end
+    if kind == 2 then return page((number * 7) % pages + 1) end
+    local at = number * 37 % 4000
+    return own:sub(1, at) .. ("\255\7\0\200"):rep(8) .. own:sub(at + 33)
+  end
+
+  it("is repaired whichever page is spoilt, and what is lost is told", function()
     local path, bytes = damage.file(24)
     local pages = #bytes / damage.PAGE
-    local step = math.ceil(pages / 20)
-    local stale = {}
-    for number = 2, pages, step do
-      damage.page(path, bytes, number)
+    local whole = {}
+    for number = 2, pages, math.ceil(pages / 23) do
+      damage.page(path, bytes, number, spoilt(bytes, number, pages))
       local result = assert(moonbase.recover(path))
       local store = assert(moonbase.open(path, FAST))
       lost_tables(result.tables)
       for name, entry in pairs(result.tables) do
-        local whole = stale[name] or entry.saved + entry.lost
-        stale[name] = math.max(whole, entry.saved + entry.lost)
+        whole[name] = math.max(whole[name] or 0, entry.saved + entry.lost)
       end
       damage.check(store)
       store:close()
     end
-    assert.are.equal(24 * 3 + 1, stale.messages)
-    assert.are.equal(24, stale.events)
+    assert.are.equal(24 * 3 + 1, whole.messages)
+    assert.are.equal(24, whole.events)
   end)
 
   it("of which rows are lost in the middle of a thread keeps the messages before them", function()

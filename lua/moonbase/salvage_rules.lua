@@ -56,6 +56,13 @@ local NAMES = {
     WHERE stream NOT IN (SELECT id FROM event_streams) GROUP BY stream]],
 }
 
+-- An id that cannot be one was damaged.
+local NAMED = { "threads", "sessions" }
+
+local RENAME = [[
+  UPDATE OR IGNORE %s SET id = 'recovered-' || key
+  WHERE instr(id, char(0)) > 0 OR trim(id) = '' OR length(CAST(id AS BLOB)) > 512]]
+
 local SCOPED = [[
   SELECT s.name FROM sqlite_schema s, pragma_table_info(s.name) c
   WHERE s.type = 'table' AND c.name = 'scope' AND c.type = 'INTEGER'
@@ -187,6 +194,9 @@ end
 
 local function make_names(engine)
   local ok, err = each(engine, NAMES)
+  for _, name in ipairs(NAMED) do
+    if ok then ok, err = engine:run(RENAME:format(name)) end
+  end
   if not ok then return nil, err end
   local names
   names, err = engine:values(SCOPED)
