@@ -19,6 +19,9 @@ local import = {}
 ---@field list moonbase.Table[]
 ---@field table? moonbase.Table    whose rows are read
 ---@field columns moonbase.TableColumn[]  in the order in which they stand in its rows
+---@field values any[]             of the present row, in that order; and their types
+---@field kinds string[]
+---@field get function             what tables.insert asks for them
 local Import = {}
 Import.__index = Import
 
@@ -88,27 +91,38 @@ local function table_of(self, name)
   end
 end
 
+-- Gives the value of a column of the present row.
+local function getter(self)
+  local places = {}
+  for i, column in ipairs(self.columns) do places[column] = i end
+  return function(column)
+    local i = places[column]
+    return self.values[i], column.type == "" and self.kinds[i] or nil
+  end
+end
+
 -- What the migrations put in goes: the export has it too.
 local function begin_table(self, line)
   local entry = table_of(self, line.table)
   local columns = entry and type(line.columns) == "table" and columns_of(entry, line.columns)
   if not columns then return damaged(self, "a store has no table with these columns") end
   self.table, self.columns = entry, columns
+  self.get = getter(self)
   return self.engine:run(('DELETE FROM "%s"'):format(entry.name))
 end
 
--- The values by the names of their columns, and their types by "typeof" and the name.
-local function row_of(self, line)
-  local row = {}
+local function read_row(self, line)
+  local values, kinds = {}, {}
   for i, column in ipairs(self.columns) do
     local value, kind = export_lines.decode(line[i])
     if not kind then return damaged(self, "value " .. i .. " is none") end
     if (column.type == "BLOB") ~= (kind == "blob") and column.type ~= "" and kind ~= "null" then
       return damaged(self, "value " .. i .. " is of another type than its column")
     end
-    row[column.name], row["typeof " .. column.name] = value, kind
+    values[i], kinds[i] = value, kind
   end
-  return row
+  self.values, self.kinds = values, kinds
+  return true
 end
 
 -- Failures that are the machine's and not the line's.
@@ -118,12 +132,9 @@ local function insert_row(self, line)
   if not self.table or #line ~= #self.columns then
     return damaged(self, "it is no row of the table before it")
   end
-  local row, err = row_of(self, line)
-  if not row then return nil, err end
-  local ok
-  ok, err = tables.insert(self.engine, self.table, function(column)
-    return tables.value(row, column)
-  end)
+  local ok, err = read_row(self, line)
+  if not ok then return nil, err end
+  ok, err = tables.insert(self.engine, self.table, self.get)
   if not ok and not MACHINE[err.code] then return damaged(self, err.message) end
   if not ok then return nil, err end
   self.rows = self.rows + 1
