@@ -456,10 +456,13 @@ describe("memory:search", function()
       assert.are.same({ "a", "b" }, ids(query))
       query.mmr = 1
       assert.are.same({ "a", "b" }, ids(query))
+      for i = 1, 30 do remember("m" .. i, "green tea number " .. i) end
+      local plain = search { text = "tea number 7 from China" }
+      assert.are.same(plain, search { text = "tea number 7 from China", mmr = 1 })
       query.mmr = 0.3
       assert.are.same({ "a", "c" }, ids(query))
       query.k = 10
-      assert.are.equal(3, #ids(query))
+      assert.are.equal(10, #ids(query))
       assert.are.same({}, ids(keyword("nothing", { mmr = 0.5 })))
       assert.are.same({ "c" }, ids(keyword("milk", { mmr = 0 })))
     end)
@@ -474,6 +477,18 @@ describe("memory:search", function()
       local one = search({ text = "tea", weights = { keyword = 1, vector = 0 } })[1].score
       local two = search({ text = "tea", weights = { keyword = 2, vector = 0 } })[1].score
       assert.is_true(math.abs(two - 2 * one) < 1e-9)
+    end)
+
+    it("is how much the embedder says its vectors tell", function()
+      store:close()
+      local embedder = embedders.letters { dim = 2 }
+      embedder.weight = 0
+      store = open { embed = embedder }
+      memory = store.memory
+      remember("a", "green tea")
+      local hit = search { text = "zebra", explain = true }[1]
+      assert.is_nil(hit and hit.why.vector)
+      assert.is_truthy(search({ text = "zebra", explain = true, weights = { vector = 1 } })[1].why.vector)
     end)
 
     it("is told by `explain`, what took part and nothing else", function()

@@ -24,7 +24,8 @@ local memory_pool = {}
 local Pool = {}
 Pool.__index = Pool
 
-local CLOSELY = 100    -- of what the words find, how many are read closely, at most
+-- Of what the words find, how many are read closely: as many as are asked for, between these.
+local CLOSELY_LEAST, CLOSELY_MOST = 12, 100
 local SATURATED = 1.9  -- BM25's k1 + 1
 local MANY_EXPIRED = 1000
 local NAMES = 16       -- that one hop goes on from
@@ -133,9 +134,10 @@ local function first_of(list, count)
 end
 
 -- Reads what the words found best together with its neighbours.
-function Pool:read_closely(words, serials, count)
+function Pool:read_closely(words, serials)
+  local count = math.min(math.max(self.wish.k, CLOSELY_LEAST), CLOSELY_MOST)
   local rows, err = memory_reading.read(self.ctx, self.scope, words,
-    first_of(serials, math.min(count, CLOSELY) + self.extra), self.allowed)
+    first_of(serials, count + self.extra), self.allowed)
   if not rows then return nil, err end
   for i = 1, #rows do
     local row = rows[i]
@@ -163,7 +165,7 @@ function Pool:add_words(count)
   if not serials then return nil, scores end
   if #serials == 0 then return true end
   local words, ok, err = { list = list, rarities = rarities }, true, nil
-  if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials, count) end
+  if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials) end
   if not ok then return nil, err end
   local most = most_of(words)
   return self:each(serials, count, function(candidate, rank, i)

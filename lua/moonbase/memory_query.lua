@@ -82,7 +82,8 @@ local function weights_of(given, embedder)
   check.options("query.weights", given, WEIGHT_TYPES)
   local weights = {}
   for name, standard in pairs(WEIGHTS) do
-    local value = given and given[name] or name == "vector" and embedder.weight or standard
+    local own = name == "vector" and type(embedder.weight) == "number" and embedder.weight
+    local value = given and given[name] or own or standard
     if not (value >= 0 and value < math.huge) then
       return errors.invalid("weights." .. name, "must be a number from 0 up")
     end
@@ -97,6 +98,7 @@ local function complete(wish, query)
   local given = query.weights or {}
   if given.recency and not wish.half_life then wish.half_life = WEEK end
   if wish.half_life == 0 then wish.half_life = nil end
+  if wish.mmr == 1 then wish.mmr = nil end
   wish.plain = wish.mode ~= "hybrid" and not wish.mmr and wish.expand == 0
     and not wish.half_life and not given.importance
   if not wish.half_life then wish.weights.recency = 0 end

@@ -18,8 +18,9 @@ local memory_search = {}
 ---@field why? table<string, number>  keyword, vector, recency, importance, graph: what took part;
 ---  rank_keyword, rank_vector
 
-local POOL = 12    -- candidates that words and vectors give each, at least
-local DEEP = 200   -- where time, importance or variety choose among them
+-- Candidates that words and vectors give each, at least: more where vectors tell what words do not,
+-- many where time, importance or variety choose among them.
+local FEW, MORE, MANY = 12, 50, 200
 
 -- How much of its worth a text has left.
 local function recency(at, now, half_life)
@@ -96,8 +97,9 @@ end
 -- How many candidates are looked at.
 local function depth(wish)
   if wish.plain then return wish.k end
-  local deep = wish.half_life or wish.mmr
-  return max(wish.k, deep and DEEP or POOL)
+  if wish.half_life or wish.mmr then return max(wish.k, MANY) end
+  local alike = wish.weights.vector < 0.5 or not wish.vector
+  return max(wish.k, alike and FEW or MORE)
 end
 
 local function find(ctx, wish)
@@ -112,7 +114,7 @@ local function find(ctx, wish)
   if not ok then return nil, err end
   local now, list = ctx:now(), pool.list
   for i = 1, #list do weigh(list[i], wish, now, pool.floor) end
-  return hits_of(ctx, scope, wish, best(list, wish.mmr and max(wish.k, DEEP) or wish.k))
+  return hits_of(ctx, scope, wish, best(list, wish.mmr and max(wish.k, MANY) or wish.k))
 end
 
 --- Runs a search; see Memory:search.
