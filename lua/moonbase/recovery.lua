@@ -7,6 +7,7 @@ local connections = require "moonbase.connections"
 local core = require "moonbase.core"
 local Engine = require "moonbase.engine.sqlite"
 local errors = require "moonbase.errors"
+local gc_sources = require "moonbase.gc_sources"
 local integrity = require "moonbase.integrity"
 local pause = require "moonbase.pause"
 local quarantine = require "moonbase.quarantine"
@@ -136,10 +137,35 @@ end
 -- The index of messages is SQLite's own, and says that it is damaged when it is asked.
 local ASK_INDEX = "SELECT rowid FROM message_text WHERE message_text MATCH 'a OR b' LIMIT 1"
 
+-- Whether every document can be read: that it is JSON for SQL does not make its text UTF-8.
+local DOCUMENTS = [[
+  SELECT rowid AS "row", %s AS "value(json)" FROM %s WHERE rowid > $after ORDER BY rowid LIMIT 200]]
+
+local function read_documents(engine, source)
+  local sql, after = DOCUMENTS:format(source.column, source.table), -1
+  while after do
+    local rows, err = engine:rows(sql, after)
+    if not rows then return nil, err end
+    after = rows[1] and rows[#rows].row
+  end
+  return true
+end
+
+local function read_all_documents(engine)
+  for _, source in ipairs(gc_sources.list) do
+    if source.kind == "document" then
+      local ok, err = read_documents(engine, source)
+      if not ok then return nil, err end
+    end
+  end
+  return true
+end
+
 local function inspect(engine)
   local ok, err = engine:exec "PRAGMA cell_size_check=ON"
   if ok then ok, err = schema.inspect(engine) end
   if ok then ok, err = integrity.run(engine) end
+  if ok then ok, err = read_all_documents(engine) end
   if not ok then return nil, err end
   ok, err = engine:rows(ASK_INDEX)
   return ok ~= nil or nil, err
@@ -149,7 +175,8 @@ end
 local function as_damage(err)
   if type(err) == "table" then
     local of_sql = err.code == "internal" and err.sqlite and err.sqlite % 256 == 1
-    return of_sql and core.error("corrupt", err.message) or err
+    local damaged = of_sql or err.code == "serialization"
+    return damaged and core.error("corrupt", err.message) or err
   end
   if tostring(err):find "not enough memory$" then error(err, 0) end
   return core.error("corrupt", tostring(err))
