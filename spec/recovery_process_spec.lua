@@ -128,6 +128,51 @@ describe("several processes", function()
     assert(moonbase.recover(path).quarantined)
   end)
 
+  it("find everything as it was when the disk is full in the middle of a repair", function()
+    local process = require "process"
+    local path, bytes = damage.file(30)
+    damage.page(path, bytes, 1)
+    local spoilt = files.read(path)
+    child.run(function()
+      process.rlimit("fsize", 200 * 1024)
+      local store, err = moonbase.open(path)
+      assert(store == nil and (err.code == "full" or err.code == "io"), tostring(err))
+      local result
+      result, err = moonbase.recover(path)
+      assert(result == nil and (err.code == "full" or err.code == "io"), tostring(err))
+    end)
+    assert.are.same({ "test.db" }, files.names(path:match "^(.*)/"))
+    assert.are.equal(spoilt, files.read(path))
+    local store = assert(moonbase.open(path))
+    assert.are.equal(30, store.threads:count "thread 1")
+    store:close()
+  end)
+
+  it("get `busy`, and nothing else, while one of them holds the lock for too long", function()
+    local path = damage.file(6)
+    local one = child.start(function(c)
+      local store = assert(moonbase.open(path))
+      local tx = assert(store:begin())
+      c:tell "locked"
+      c:hear()
+      assert(tx:commit())
+      assert(store:close())
+    end)
+    one:hear()
+    local store = assert(moonbase.open(path, { busy_timeout = 30 }))
+    for _ = 1, 4 do
+      local ok, err = store.kv:set("ns", "key", 1)
+      assert.is_nil(ok)
+      assert.are.equal("busy", err.code)
+      assert.is_true(err.retryable)
+    end
+    assert.are.equal(6, store.threads:count "thread 1") -- readers do not wait
+    one:tell "go on"
+    assert.is_true(one:finish())
+    assert(store.kv:set("ns", "key", 1))
+    store:close()
+  end)
+
   it("that come from a fork cannot use what their parent holds", function()
     local core = require "moonbase.core"
     local path = damage.file(6)
