@@ -34,7 +34,7 @@ local ENTRIES = 3      -- of what words and vectors found, where the query has n
 local HOP = 0.5        -- what is left after each
 
 local CANDIDATE = [[
-  SELECT key & 4294967295 AS serial, at, importance, expires_at FROM memories
+  SELECT at, importance, expires_at FROM memories
   WHERE key = ($scope << 32) + $serial]]
 
 -- Where so many have expired that it would cost to pass over them, the others are listed.
@@ -99,16 +99,32 @@ function Pool:vectors(count)
     self.among)
 end
 
--- The candidate of a number; nil alone when it has expired.
+--- Looks up what is known of a candidate; false when it has expired.
+---@param candidate moonbase.MemoryCandidate
+---@return boolean|nil
+---@return moonbase.Error|nil err
+function Pool:look_up(candidate)
+  local row, err = self.ctx.engine:row(CANDIDATE, self.scope, candidate.serial)
+  if err then return nil, err end
+  if not row or expiry.reached(row.expires_at, self.ctx:now()) then return false end
+  candidate.at, candidate.importance, candidate.bare = row.at, row.importance, nil
+  return true
+end
+
+-- The candidate of a number; nil alone when it has expired. Where none can have, nothing but the
+-- number is known of it.
 function Pool:candidate(serial)
   local known = self.by_serial[serial]
   if known ~= nil then return known or nil end
-  local row, err = self.ctx.engine:row(CANDIDATE, self.scope, serial)
-  if err then return nil, err end
-  if row and expiry.reached(row.expires_at, self.ctx:now()) then row = nil end
-  self.by_serial[serial] = row or false
-  self.list[#self.list + 1] = row
-  return row
+  local candidate = { serial = serial, bare = true }
+  if self.extra > 0 then
+    local live, err = self:look_up(candidate)
+    if err then return nil, err end
+    candidate = live and candidate
+  end
+  self.by_serial[serial] = candidate
+  self.list[#self.list + 1] = candidate or nil
+  return candidate or nil
 end
 
 -- Calls fn with the candidates of numbers that have not expired and their ranks, up to `count`.

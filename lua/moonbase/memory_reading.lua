@@ -14,6 +14,7 @@ local memory_reading = {}
 --- A text that may be a hit.
 ---@class moonbase.MemoryCandidate
 ---@field serial integer
+---@field bare? boolean         nothing but the number and what found it is known
 ---@field namespace string
 ---@field source? string
 ---@field author? string

@@ -35,7 +35,9 @@ local PARTS = { "keyword", "vector", "recency", "importance", "graph" }
 -- that just did not come in are worth as much as those that just did.
 local function weigh(candidate, wish, now, floor)
   local weights, sum = wish.weights, 0
-  if wish.half_life then candidate.recency = recency(candidate.at, now, wish.half_life) end
+  if wish.half_life and candidate.at then
+    candidate.recency = recency(candidate.at, now, wish.half_life)
+  end
   local importance = candidate.importance
   candidate.importance = importance and importance / (1 + importance)
   for _, part in ipairs(PARTS) do
@@ -49,6 +51,37 @@ end
 local function by_score(one, other)
   if one.score ~= other.score then return one.score > other.score end
   return one.serial < other.serial
+end
+
+-- Candidates of which more than the number is known, and the others.
+local function split(list)
+  local known, bare = {}, {}
+  for i = 1, #list do
+    local into = list[i].bare and bare or known
+    into[#into + 1] = list[i]
+  end
+  return known, bare
+end
+
+-- The candidates with their scores. Of bare ones age and importance are looked up, but only where
+-- these could bring one in.
+local function weigh_all(pool, wish, now)
+  local list, bare = split(pool.list)
+  local gain = wish.weights.importance + wish.weights.recency
+  for i = 1, #list do weigh(list[i], wish, now, pool.floor) end
+  table.sort(list, by_score)
+  local last = not wish.mmr and list[wish.k]
+  for i = 1, #bare do
+    local candidate, there, err = bare[i], true, nil
+    weigh(candidate, wish, now, pool.floor)
+    if not last or candidate.score + gain >= last.score then
+      if gain > 0 then there, err = pool:look_up(candidate) end
+      if err then return nil, err end
+      if gain > 0 and there then weigh(candidate, wish, now, pool.floor) end
+      if there then list[#list + 1] = candidate end
+    end
+  end
+  return list
 end
 
 local function best(list, count)
@@ -112,8 +145,9 @@ local function find(ctx, wish)
   if pool.among and #pool.among == 0 then return {} end
   ok, err = fill(pool, wish, depth(wish))
   if not ok then return nil, err end
-  local now, list = ctx:now(), pool.list
-  for i = 1, #list do weigh(list[i], wish, now, pool.floor) end
+  local list
+  list, err = weigh_all(pool, wish, ctx:now())
+  if not list then return nil, err end
   return hits_of(ctx, scope, wish, best(list, wish.mmr and max(wish.k, MANY) or wish.k))
 end
 
