@@ -17,6 +17,7 @@ static size_t take_words(lua_State *L, int list, int rarities, mb_reading_word *
         const char *word = luaL_checklstring(L, -2, &length);
         words[i].hash = mb_text_hash(word, length);
         words[i].first = length > 0 ? (unsigned char)word[0] : 0;
+        words[i].second = length > 1 ? (unsigned char)word[1] : 0;
         words[i].rarity = lua_tonumber(L, -1);
         lua_pop(L, 2);
     }

@@ -27,6 +27,23 @@ typedef struct text {
     double open;    // and what is next to it
 } text;
 
+static unsigned char lower(unsigned char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte + 'a' - 'A') : byte;
+}
+
+// A bit for the second character of a word: none for what is not ASCII. What ends in y may end
+// in i without its ending ("lying", "lie").
+static uint64_t second_bit(unsigned char byte)
+{
+    byte = lower(byte);
+    if (byte >= '0' && byte <= '9')
+        return (uint64_t)1 << (byte - '0');
+    if (byte >= 'a' && byte <= 'z')
+        return (uint64_t)1 << (10 + (byte == 'y' ? 'i' : byte) - 'a');
+    return (uint64_t)1 << 63;
+}
+
 void mb_reading_open(mb_reading *reading, const mb_reading_word *words, size_t count,
                      mb_allocator allocator)
 {
@@ -35,11 +52,9 @@ void mb_reading_open(mb_reading *reading, const mb_reading_word *words, size_t c
     reading->count = 0;
     memset(reading->begins, 0, sizeof reading->begins);
     for (size_t i = 0; i < count; i++) {
-        unsigned char first = words[i].first;
-        if (first >= 'a' && first <= 'z')
-            reading->begins[first - 'a' + 'A'] = true;
+        unsigned char first = lower(words[i].first);
         if (first < 128)
-            reading->begins[first] = true;
+            reading->begins[first] |= second_bit(words[i].second);
     }
     mb_buffer_init(&reading->texts, allocator);
 }
@@ -96,8 +111,15 @@ static bool is_plain(unsigned char byte)
            (byte >= 'A' && byte <= 'Z');
 }
 
-// The tokenizer cuts endings, never beginnings: an ASCII word that begins like none of those
-// that are looked for is only counted.
+// Whether an ASCII word begins like one that is looked for. The tokenizer cuts endings, never
+// beginnings. What has an apostrophe there is looked at.
+static bool may_match(const mb_reading *reading, const unsigned char *p, size_t length)
+{
+    if (length > 1 && !is_plain(p[1]))
+        return true;
+    return (reading->begins[lower(p[0])] & second_bit(length > 1 ? p[1] : 0)) != 0;
+}
+
 static void count_all(const mb_reading *reading, text *t, const char *bytes, size_t length)
 {
     const unsigned char *p = (const unsigned char *)bytes, *end = p + length;
@@ -106,13 +128,13 @@ static void count_all(const mb_reading *reading, text *t, const char *bytes, siz
         bool ascii = true;
         for (; p < end && (is_plain(*p) || *p == '\'' || *p >= 128); p++)
             ascii = ascii && *p < 128;
-        if (begin == p) {
+        size_t size = (size_t)(p - begin);
+        if (size == 0)
             p++;
-        } else if (!ascii || !is_plain(*begin) || reading->begins[*begin]) {
-            count_words(reading, t, (const char *)begin, (size_t)(p - begin));
-        } else {
+        else if (!ascii || !is_plain(*begin) || may_match(reading, begin, size))
+            count_words(reading, t, (const char *)begin, size);
+        else
             t->words++;
-        }
     }
 }
 

@@ -12,16 +12,17 @@ enum { MB_READING_REACH = 3 };
 // A word that is looked for.
 typedef struct mb_reading_word {
     uint64_t hash;
-    unsigned char first; // its first byte
-    double rarity;       // how much it tells
+    unsigned char first;  // its first byte
+    unsigned char second; // its second byte, 0 when there is none
+    double rarity;        // how much it tells
 } mb_reading_word;
 
 typedef struct mb_reading {
     const mb_reading_word *words; // that are looked for
     size_t word_count;
-    bool begins[128]; // what ASCII characters a word may begin with in a text
-    mb_buffer texts;  // what was read
-    size_t count;     // of the texts
+    uint64_t begins[128]; // by the first ASCII character of a word: a bit for each second one
+    mb_buffer texts;      // what was read
+    size_t count;         // of the texts
 } mb_reading;
 
 MB_HIDDEN_BEGIN
