@@ -38,7 +38,7 @@ local function prepare()
   local list, asked = texts.make(SIZE, QUESTIONS)
   local questions, answers = {}, {}
   for i, item in ipairs(asked) do questions[i], answers[i] = item.question, item.text end
-  for _, text in ipairs(texts.make(ROUNDS * 3000, 1)) do list[#list + 1] = text end
+  for _, text in ipairs(texts.make(ROUNDS * 2000, 1)) do list[#list + 1] = text end
   write("texts", list)
   write("questions", questions)
   write("answers", answers)
@@ -76,7 +76,9 @@ local writes = {
   { title = "write 1 durably", work = "text_put", count = 50, arguments = { 1 } },
   { title = "write 10 in one commit", work = "text_put", count = 10, arguments = { 10 } },
   { title = "write 1,000 in one commit", work = "text_put", count = 1, arguments = { 1000 } },
-  { title = "take 1 out durably", work = "text_remove", count = 10, arguments = {} },
+  { title = "take 1 out durably", work = "text_remove", count = 10, arguments = { 1 } },
+  { title = "take 1,000 out in one commit", work = "text_remove", count = 1,
+    arguments = { 1000 } },
 }
 
 local function against_bare(of)

@@ -65,16 +65,18 @@ static void put_all(bare *b, int count, char **arguments)
     }
 }
 
-// text_remove COUNT: one text in each transaction.
+// text_remove COUNT LENGTH: so many texts in each transaction.
 static void remove_all(bare *b, int count, char **arguments)
 {
-    (void)arguments;
+    int length = atoi(arguments[0]);
     for (int i = 0; i < count; i++) {
         bare_start(b);
         bare_step(b, begin);
-        sqlite3_bind_int(delete, 1, next_text);
-        bare_text(delete, 2, texts[--next_text]);
-        bare_step(b, delete);
+        for (int j = 0; j < length; j++) {
+            sqlite3_bind_int(delete, 1, next_text);
+            bare_text(delete, 2, texts[--next_text]);
+            bare_step(b, delete);
+        }
         bare_step(b, commit);
         bare_stop(b);
     }

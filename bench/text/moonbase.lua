@@ -56,10 +56,15 @@ function works.text_put(count, length)
   return worker.time(count, function() assert(put(length)) end)
 end
 
-function works.text_remove(count)
+-- The last ones are taken out; they can be written again.
+function works.text_remove(count, length)
   return worker.time(count, function()
-    assert(engine:atomic(text_index.remove, engine, set, next_text, texts[next_text]))
-    next_text = next_text - 1
+    local serials, list = {}, {}
+    for i = 1, length do
+      serials[i], list[i] = next_text, texts[next_text]
+      next_text = next_text - 1
+    end
+    assert(engine:atomic(text_index.remove_many, engine, set, serials, list))
   end)
 end
 
