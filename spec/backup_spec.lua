@@ -183,6 +183,23 @@ describe("a backup", function()
     assert.is_true(open(path):backup(target))
   end)
 
+  it("like all that looks after a file, is refused in a forked process", function()
+    full_store.fill(store)
+    child.run(function()
+      for _, call in ipairs {
+        function() return store:backup(target) end,
+        function() return store:check() end,
+        function() return store:stats() end,
+        function() return store:export(function() end) end,
+      } do
+        local ok, err = call()
+        assert(ok == nil and err.code == "forked", err and err.code)
+      end
+    end)
+    only_the_store()
+    assert.is_true(store:check())
+  end)
+
   it("is misuse inside a transaction, and of wrong types", function()
     assert(store:transaction(function()
       local ok, err = pcall(store.backup, store, target)

@@ -25,10 +25,11 @@ end
 ---@param fn function
 ---@return any ...
 function file_view.run(engine, fn, ...)
-  if engine.path == ":memory:" or engine:in_transaction() then
-    return engine:snapshot(fn, engine, ...)
-  end
-  local own, err = Engine.open(engine.path, { create = false, readonly = true,
+  local inside, err = engine:in_transaction()
+  if inside == nil then return nil, err end
+  if engine.path == ":memory:" or inside then return engine:snapshot(fn, engine, ...) end
+  local own
+  own, err = Engine.open(engine.path, { create = false, readonly = true,
     busy_timeout = engine.busy_timeout })
   if not own then return nil, err end
   return close(own, pcall(own.snapshot, own, read, own, fn, ...))
