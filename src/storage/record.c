@@ -53,7 +53,7 @@ static void read_value(mb_record_value *value, uint64_t type, const uint8_t *at)
     static const int types[] = { SQLITE_NULL,    SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER,
                                  SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_FLOAT,
                                  SQLITE_INTEGER, SQLITE_INTEGER };
-    value->type = type < 12 ? types[type] : type % 2 == 0 ? SQLITE_BLOB : SQLITE_TEXT;
+    value->type = type < 10 ? types[type] : type % 2 == 0 ? SQLITE_BLOB : SQLITE_TEXT;
     value->bytes = at;
     if (type >= 1 && type <= 7)
         value->integer = read_integer(at, value->size);
