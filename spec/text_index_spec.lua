@@ -220,6 +220,19 @@ describe("the text index", function()
     assert(found("needle " .. table.concat(parts, " ")) ~= nil)
   end)
 
+  it("gives out numbers of segments again when the last one was reached", function()
+    for _, key in ipairs { 8388607, 2 } do
+      assert(engine:run([[INSERT INTO text_segments VALUES ($key, 99, 9, 0, 0, 0, 0, 0, 0, 0)]], key))
+    end
+    for round = 0, 2 do
+      local serials, texts = {}, {}
+      for i = 1, 70 do serials[i], texts[i] = round * 100 + i, "red" end
+      assert(engine:atomic(text_index.put_many, engine, set, serials, texts))
+    end
+    assert.are.same({ 1, 3, 4 }, engine:values "SELECT key FROM text_segments WHERE text_set = 1")
+    assert.are.equal(210, #assert((text_index.search(engine, set, "red", 300))))
+  end)
+
   local function fill()
     local serials, texts = {}, {}
     for i = 1, 3000 do

@@ -121,12 +121,16 @@ static bool free_key(mb_reader *r, int64_t *key)
         *key = mb_reader_integer(r, 0) + 1;
     if (*key <= MOST_SEGMENTS)
         return mb_reader_good(r);
-    if (!mb_reader_use(r, "SELECT min(key) + 1 FROM text_segments s WHERE NOT EXISTS"
-                          " (SELECT 1 FROM text_segments t WHERE t.key = s.key + 1)"))
+    if (!mb_reader_use(r, "SELECT min(key) FROM (SELECT 1 AS key UNION ALL"
+                          " SELECT key + 1 FROM text_segments) AS next WHERE NOT EXISTS"
+                          " (SELECT 1 FROM text_segments s WHERE s.key = next.key)"))
         return false;
     if (mb_reader_row(r))
         *key = mb_reader_integer(r, 0);
-    return mb_reader_good(r);
+    mb_reader_done(r);
+    return mb_reader_good(r) &&
+           (*key <= MOST_SEGMENTS ||
+            mb_reader_fail(r, MB_FULL, "the text index has too many segments"));
 }
 
 bool mb_text_segment_add(mb_reader *r, int64_t set, mb_text_segment *s)
