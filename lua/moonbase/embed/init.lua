@@ -8,6 +8,7 @@ local errors = require "moonbase.errors"
 ---@class moonbase.Embedder
 ---@field name string   which model: vectors of different names are never compared
 ---@field dim integer   how many numbers a vector has
+---@field weight? number  what its vectors count in a hybrid search; 1
 ---@field embed fun(texts: string[]): moonbase.Vector[]|nil, any  one vector for each text, in
 ---  order; may raise, or return nil and an error
 
