@@ -42,8 +42,9 @@ return {
       data BLOB    NOT NULL
     ) STRICT;
 
-    -- What is in a block: how many vectors, with serials from low to high, and where they lie around
-    -- a centre, that as codes and how far they lie from it. stamp is made anew by every change.
+    -- What is in a block: how many vectors, with serials from low to high, and where they lie
+    -- around a centre, that as codes and how far they lie from it. stamp is made anew by every
+    -- change.
     CREATE TABLE vector_cards (
       key     INTEGER PRIMARY KEY,
       stamp   TEXT    NOT NULL,
