@@ -72,11 +72,12 @@ end
 local function begin(store, options, managed)
   local engine = base_of(store.context.engine)
   local nested = engine:in_transaction()
+  local record = { userdata = false, managed = managed } -- made before there is something to lose
   local userdata, err = engine:begin(options.timeout, managed)
   if not userdata then return nil, err end
+  record.userdata = userdata
   -- A raise (of new_id, or for lack of memory) would leave it open, and what
   -- the coroutine writes next would join it.
-  local record = { userdata = userdata, managed = managed }
   local ok, made, failure = pcall(become, record, store, options.label, nested)
   if ok and made then return record end
   engine.finish(userdata, false)
