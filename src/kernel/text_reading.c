@@ -10,8 +10,8 @@
 static const double after[] = { 1, 0.8, 0.56, 0.39 };
 static const double before[] = { 1, 0.5, 0.35, 0.25 };
 
-#define QUESTION 0.85 // what asks seldom answers
-#define SHORT 2.0     // of so many words, half is shared with it: "Thanks!" tells little
+#define QUESTION 0.8 // what asks seldom answers
+#define SHORT 2.0    // of so many words, half is shared with it: "Thanks!" tells little
 
 typedef struct word_value {
     uint32_t count; // how often the word is in the text
