@@ -32,20 +32,37 @@ void mb_page_log_close(mb_page_log *log)
     log->at = NULL;
 }
 
-static bool log_start(mb_page_log *log, const char *path)
+static bool log_start(mb_page_log *log, const char *path, uint64_t file_bytes)
 {
     struct stat info;
     memset(log, 0, sizeof *log);
     log->file = open(path, O_RDONLY | O_CLOEXEC);
     log->failed = log->file < 0 && errno != ENOENT;
-    if (log->file >= 0 && fstat(log->file, &info) == 0 && !S_ISREG(info.st_mode))
+    bool plain = log->file >= 0 && fstat(log->file, &info) == 0 && S_ISREG(info.st_mode);
+    if (plain)
+        log->bytes = file_bytes + (uint64_t)info.st_size;
+    else
         mb_page_log_close(log); // a folder, say
-    return log->file >= 0;
+    return plain;
+}
+
+// How many pages there can be.
+static uint32_t most_pages(const mb_page_log *log)
+{
+    uint64_t most = log->bytes / log->size + 1;
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX - 1;
+}
+
+static void set_count(mb_page_log *log, uint32_t count)
+{
+    log->count = count < most_pages(log) ? count : most_pages(log);
 }
 
 // Notes where a page is. A journal says first what counts, a write-ahead log last.
 static bool note(mb_page_log *log, uint32_t page, int64_t at, bool first_counts)
 {
+    if (page > most_pages(log))
+        return true; // it would lie in no file
     if (page > log->logged) {
         uint32_t room = page + page / 2 + 64;
         int64_t *more = sqlite3_realloc64(log->at, ((uint64_t)room + 1) * sizeof *more);
@@ -107,7 +124,7 @@ static int64_t note_commit(mb_page_log *log, int64_t from, int64_t to)
             return 0;
         if (!note(log, mb_big32(header), at + FRAME_HEADER, false))
             return -1;
-        log->count = mb_big32(header + 4);
+        set_count(log, mb_big32(header + 4));
     }
     return to;
 }
@@ -127,10 +144,10 @@ static bool note_frames(mb_page_log *log, const uint8_t *header, wal_sum sum, ui
     return true;
 }
 
-bool mb_page_log_open_wal(mb_page_log *log, const char *path)
+bool mb_page_log_open_wal(mb_page_log *log, const char *path, uint64_t file_bytes)
 {
     uint8_t header[WAL_HEADER];
-    if (!log_start(log, path))
+    if (!log_start(log, path, file_bytes))
         return true;
     uint32_t magic = read_at(log, header, sizeof header, 0) ? mb_big32(header) : 0;
     wal_sum sum = { 0, 0, (magic & 1) != 0 };
@@ -197,18 +214,24 @@ static bool note_journal(mb_page_log *log, uint8_t *header, uint8_t *record)
     return true;
 }
 
-bool mb_page_log_open_journal(mb_page_log *log, const char *path)
+static bool read_journal(mb_page_log *log, uint8_t *header)
+{
+    uint8_t *record = sqlite3_malloc64(log->size + 8);
+    set_count(log, mb_big32(header + 16));
+    bool good = record != NULL && note_journal(log, header, record);
+    sqlite3_free(record);
+    return good;
+}
+
+bool mb_page_log_open_journal(mb_page_log *log, const char *path, uint64_t file_bytes)
 {
     uint8_t header[JOURNAL_HEADER];
-    if (!log_start(log, path))
+    if (!log_start(log, path, file_bytes))
         return true;
     bool good = true;
     if (read_journal_header(log, header, 0)) {
-        log->count = mb_big32(header + 16);
         log->size = mb_big32(header + 24);
-        uint8_t *record = is_page_size(log->size) ? sqlite3_malloc64(log->size + 8) : NULL;
-        good = !is_page_size(log->size) || (record && note_journal(log, header, record));
-        sqlite3_free(record);
+        good = !is_page_size(log->size) || read_journal(log, header);
     }
     if (!good || log->at == NULL)
         mb_page_log_close(log);

@@ -59,15 +59,15 @@ static bool belongs(const mb_pages *p, const mb_page_log *log)
            (take_header(&seen, header) && seen.program == p->program);
 }
 
-static bool open_log(mb_page_log *log, const char *path)
+static bool open_log(mb_page_log *log, const char *path, uint64_t file_bytes)
 {
     char *name = sqlite3_mprintf("%s-wal", path);
-    bool good = name != NULL && mb_page_log_open_wal(log, name);
+    bool good = name != NULL && mb_page_log_open_wal(log, name, file_bytes);
     sqlite3_free(name);
     if (!good || log->file >= 0)
         return good;
     name = sqlite3_mprintf("%s-journal", path);
-    good = name != NULL && mb_page_log_open_journal(log, name);
+    good = name != NULL && mb_page_log_open_journal(log, name, file_bytes);
     sqlite3_free(name);
     return good;
 }
@@ -100,11 +100,12 @@ bool mb_pages_open(mb_pages *p, mb_hold *hold, mb_error *err)
     p->sound = mb_hold_read(hold, header, HEADER, 0) && take_header(p, header);
     if (!p->sound)
         assume(p, DEFAULT_SIZE);
-    bool good = open_log(&log, hold->name);
+    mb_hold_size(hold, &bytes);
+    bool good = open_log(&log, hold->name, (uint64_t)bytes);
     if (log.failed)
         hold->failed = SQLITE_IOERR_READ;
     lay_over(p, &log);
-    if (p->log < 0 && mb_hold_size(hold, &bytes))
+    if (p->log < 0)
         p->count = (uint32_t)(bytes / (int64_t)p->size);
     p->map = sqlite3_malloc64(p->size);
     if (good && p->map != NULL)
