@@ -261,9 +261,9 @@ local function make_room(batch, draft, old, now)
   if old.text ~= draft.text or expiry.reached(old.expires_at, now) then
     ok, err = remember_text(ctx, scope, old, now)
   end
-  if ok and words_stay(draft, old) then return old.serial end
-  if ok and old.vector_set then ok, err = batch.words:remove(old) end
   if not ok then return nil, err end
+  if words_stay(draft, old) then return old.serial end
+  if old.vector_set then batch.words:remove(old) end
   return next_serial(ctx, scope, 0)
 end
 
@@ -370,10 +370,12 @@ function memory_rows.replace_vectors(ctx, scope, rows, vectors)
   return count
 end
 
--- Takes a text out of everything that searches read.
-local function remove_from_searches(ctx, scope, row)
+-- Takes a text out of everything that searches read; out of the words with others, where it is one
+-- of many.
+local function remove_from_searches(ctx, scope, row, words)
   if not row.vector_set then return true end
-  local ok, err = memory_words.remove(ctx, scope, row)
+  local ok, err = true, nil
+  if words then words:remove(row) else ok, err = memory_words.remove(ctx, scope, row) end
   if not ok then return nil, err end
   return memory_vectors.remove(ctx, row)
 end
@@ -407,11 +409,12 @@ end
 ---@param ctx moonbase.Context
 ---@param scope integer
 ---@param row moonbase.MemoryRow  as it is now
+---@param words? moonbase.MemoryWordBatch  written by the caller, when more are to be forgotten
 ---@return true|nil
 ---@return moonbase.Error|nil err  `corrupt`
-function memory_rows.forget(ctx, scope, row)
+function memory_rows.forget(ctx, scope, row, words)
   local engine = ctx.engine
-  local ok, err = remove_from_searches(ctx, scope, row)
+  local ok, err = remove_from_searches(ctx, scope, row, words)
   if ok then ok, err = memory_labels.remove(engine, scope, row) end
   if ok then ok, err = engine:run(FORGET_HISTORY, scope, row.id) end
   if ok then ok, err = engine:run(DELETE, scope, row.serial) end
@@ -428,16 +431,19 @@ end
 ---@return integer|moonbase.Error live  how many of them had not expired
 function memory_rows.forget_all(ctx, scope, serials)
   local count, live, now = 0, 0, ctx:now()
+  local words = memory_words.batch(ctx, scope)
   for i = 1, #serials do
     local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
     if err then return nil, err end
     if row then
-      local ok, failure = memory_rows.forget(ctx, scope, row)
+      local ok, failure = memory_rows.forget(ctx, scope, row, words)
       if not ok then return nil, failure end
       count = count + 1
       if not expiry.reached(row.expires_at, now) then live = live + 1 end
     end
   end
+  local ok, err = words:write()
+  if not ok then return nil, err end
   return count, live
 end
 

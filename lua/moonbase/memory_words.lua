@@ -24,11 +24,12 @@ function memory_words.remove(ctx, scope, row)
   return text_index.remove(ctx.engine, memory_words.set(scope), row.serial, text)
 end
 
---- Texts that are about to be put: many at once cost a fraction of one after the other.
+--- Texts that are about to be put or taken out: many at once cost a fraction of one after another.
 ---@class moonbase.MemoryWordBatch
 ---@field ctx moonbase.Context
 ---@field scope integer
----@field texts table<integer, string>  by serial
+---@field texts table<integer, string>  by serial, those to put
+---@field gone table<integer, string>   by serial, those to take out
 local Batch = {}
 Batch.__index = Batch
 
@@ -36,7 +37,7 @@ Batch.__index = Batch
 ---@param scope integer
 ---@return moonbase.MemoryWordBatch
 function memory_words.batch(ctx, scope)
-  return setmetatable({ ctx = ctx, scope = scope, texts = {} }, Batch)
+  return setmetatable({ ctx = ctx, scope = scope, texts = {}, gone = {} }, Batch)
 end
 
 --- Adds a text.
@@ -47,24 +48,36 @@ end
 
 --- Takes a text out, be it written or only added.
 ---@param row moonbase.MemoryRow
----@return true|nil
----@return moonbase.Error|nil err  `corrupt`
 function Batch:remove(row)
-  if not self.texts[row.serial] then return memory_words.remove(self.ctx, self.scope, row) end
-  self.texts[row.serial] = nil
-  return true
+  if self.texts[row.serial] then
+    self.texts[row.serial] = nil
+  else
+    self.gone[row.serial] = memory_record.searchable(row)
+  end
 end
 
---- Writes what was added.
----@return true|nil
----@return moonbase.Error|nil err  `full`
-function Batch:write()
+-- The serials in order, and their texts.
+local function in_order(by_serial)
   local serials, texts = {}, {}
-  for serial in pairs(self.texts) do serials[#serials + 1] = serial end
-  if #serials == 0 then return true end
+  for serial in pairs(by_serial) do serials[#serials + 1] = serial end
   table.sort(serials)
-  for i, serial in ipairs(serials) do texts[i] = self.texts[serial] end
-  return text_index.put_many(self.ctx.engine, memory_words.set(self.scope), serials, texts)
+  for i, serial in ipairs(serials) do texts[i] = by_serial[serial] end
+  return serials, texts
+end
+
+--- Takes out and puts.
+---@return true|nil
+---@return moonbase.Error|nil err  `corrupt`, `full`
+function Batch:write()
+  local engine, set = self.ctx.engine, memory_words.set(self.scope)
+  local serials, texts = in_order(self.gone)
+  local ok, err = true, nil
+  if #serials > 0 then ok, err = text_index.remove_many(engine, set, serials, texts) end
+  serials, texts = in_order(self.texts)
+  if ok and #serials > 0 then ok, err = text_index.put_many(engine, set, serials, texts) end
+  self.texts, self.gone = {}, {}
+  if not ok then return nil, err end
+  return true
 end
 
 return memory_words
