@@ -108,6 +108,7 @@ $(BUILD)/native/%_test: spec/native/%_test.c $(ENGINE_OBJECTS)
 # Drives the Lua layer too, which it loads from ./lua.
 $(BUILD)/native/faults_lua_test: $(patsubst %.c,$(BUILD)/%.o,$(wildcard spec/native/fault_*.c))
 $(BUILD)/native/power_loss_lua_test: $(BUILD)/spec/native/crash_vfs.o
+$(BUILD)/native/faults_lua_test $(BUILD)/native/power_loss_lua_test: $(BUILD)/spec/native/through_vfs.o
 
 $(BUILD)/spec/%.o: spec/%.c
 	@mkdir -p $(@D)

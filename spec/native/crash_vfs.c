@@ -18,12 +18,10 @@ typedef struct crash_op {
     char *data;   // those
 } crash_op;
 
-// An open file: SQLite's view of it, and behind it, in the same allocation, the real one.
 typedef struct crash_file {
-    sqlite3_file base;  // what SQLite sees
-    crash_vfs *vfs;     // where it is remembered
-    int number;         // -1: not watched
-    sqlite3_file *real; // does the work
+    through_file through; // first
+    crash_vfs *vfs;       // where it is remembered
+    int number;           // -1: not watched
 } crash_file;
 
 static crash_file *of(sqlite3_file *file)
@@ -82,26 +80,16 @@ static int number_of(crash_vfs *vfs, const char *name)
     return vfs->files++;
 }
 
-static int file_close(sqlite3_file *file)
-{
-    return of(file)->real->pMethods->xClose(of(file)->real);
-}
-
-static int file_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
-{
-    return of(file)->real->pMethods->xRead(of(file)->real, to, size, at);
-}
-
 static int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
 {
     note(of(file)->vfs, OP_WRITE, of(file)->number, at, size, from);
-    return of(file)->real->pMethods->xWrite(of(file)->real, from, size, at);
+    return THROUGH(file, xWrite)(through_real(file), from, size, at);
 }
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     note(of(file)->vfs, OP_TRUNCATE, of(file)->number, size, 0, NULL);
-    return of(file)->real->pMethods->xTruncate(of(file)->real, size);
+    return THROUGH(file, xTruncate)(through_real(file), size);
 }
 
 // Nothing is lost here in truth, so the disk need not be waited for.
@@ -112,82 +100,6 @@ static int file_sync(sqlite3_file *file, int flags)
     return SQLITE_OK;
 }
 
-static int file_size(sqlite3_file *file, sqlite3_int64 *size)
-{
-    return of(file)->real->pMethods->xFileSize(of(file)->real, size);
-}
-
-static int file_lock(sqlite3_file *file, int level)
-{
-    return of(file)->real->pMethods->xLock(of(file)->real, level);
-}
-
-static int file_unlock(sqlite3_file *file, int level)
-{
-    return of(file)->real->pMethods->xUnlock(of(file)->real, level);
-}
-
-static int file_reserved(sqlite3_file *file, int *held)
-{
-    return of(file)->real->pMethods->xCheckReservedLock(of(file)->real, held);
-}
-
-static int file_control(sqlite3_file *file, int op, void *arg)
-{
-    return of(file)->real->pMethods->xFileControl(of(file)->real, op, arg);
-}
-
-static int file_sector_size(sqlite3_file *file)
-{
-    return of(file)->real->pMethods->xSectorSize(of(file)->real);
-}
-
-static int file_characteristics(sqlite3_file *file)
-{
-    return of(file)->real->pMethods->xDeviceCharacteristics(of(file)->real);
-}
-
-static int shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **memory)
-{
-    return of(file)->real->pMethods->xShmMap(of(file)->real, page, size, extend, memory);
-}
-
-static int shm_lock(sqlite3_file *file, int offset, int n, int flags)
-{
-    return of(file)->real->pMethods->xShmLock(of(file)->real, offset, n, flags);
-}
-
-static void shm_barrier(sqlite3_file *file)
-{
-    of(file)->real->pMethods->xShmBarrier(of(file)->real);
-}
-
-static int shm_unmap(sqlite3_file *file, int delete_it)
-{
-    return of(file)->real->pMethods->xShmUnmap(of(file)->real, delete_it);
-}
-
-// Version 2: no memory-mapped pages, which would be written behind our back.
-static const sqlite3_io_methods file_methods = {
-    .iVersion = 2,
-    .xClose = file_close,
-    .xRead = file_read,
-    .xWrite = file_write,
-    .xTruncate = file_truncate,
-    .xSync = file_sync,
-    .xFileSize = file_size,
-    .xLock = file_lock,
-    .xUnlock = file_unlock,
-    .xCheckReservedLock = file_reserved,
-    .xFileControl = file_control,
-    .xSectorSize = file_sector_size,
-    .xDeviceCharacteristics = file_characteristics,
-    .xShmMap = shm_map,
-    .xShmLock = shm_lock,
-    .xShmBarrier = shm_barrier,
-    .xShmUnmap = shm_unmap,
-};
-
 static crash_vfs *self(sqlite3_vfs *base)
 {
     return base->pAppData;
@@ -196,54 +108,32 @@ static crash_vfs *self(sqlite3_vfs *base)
 static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file, int flags,
                     int *out)
 {
-    crash_file *f = of(file);
-    f->base.pMethods = NULL;
-    f->vfs = self(base);
-    f->real = (sqlite3_file *)(f + 1);
-    f->real->pMethods = NULL;
-    f->number = number_of(f->vfs, name);
-    int result = f->vfs->real->xOpen(f->vfs->real, name, f->real, flags, out);
-    if (f->real->pMethods != NULL)
-        f->base.pMethods = &file_methods;
-    return result;
+    of(file)->vfs = self(base);
+    of(file)->number = number_of(self(base), name);
+    return through_open(&self(base)->through, name, file, (int)sizeof(crash_file), flags, out);
 }
 
 static int vfs_delete(sqlite3_vfs *base, const char *name, int sync)
 {
     note(self(base), OP_DELETE, number_of(self(base), name), 0, 0, NULL);
-    return self(base)->real->xDelete(self(base)->real, name, sync);
-}
-
-static int vfs_access(sqlite3_vfs *base, const char *name, int flags, int *out)
-{
-    return self(base)->real->xAccess(self(base)->real, name, flags, out);
-}
-
-static int vfs_full_path(sqlite3_vfs *base, const char *name, int size, char *out)
-{
-    return self(base)->real->xFullPathname(self(base)->real, name, size, out);
+    return self(base)->through.real->xDelete(self(base)->through.real, name, sync);
 }
 
 void crash_vfs_install(crash_vfs *vfs)
 {
     memset(vfs, 0, sizeof *vfs);
-    vfs->real = sqlite3_vfs_find(NULL);
-    vfs->base = *vfs->real;
-    vfs->base.zName = "crashes";
-    vfs->base.pNext = NULL;
-    vfs->base.pAppData = vfs;
-    vfs->base.szOsFile = (int)sizeof(crash_file) + vfs->real->szOsFile;
-    vfs->base.xOpen = vfs_open;
-    vfs->base.xDelete = vfs_delete;
-    vfs->base.xAccess = vfs_access;
-    vfs->base.xFullPathname = vfs_full_path;
-    sqlite3_vfs_register(&vfs->base, 1);
+    through_vfs_install(&vfs->through, "crashes", (int)sizeof(crash_file));
+    vfs->through.methods.xWrite = file_write;
+    vfs->through.methods.xTruncate = file_truncate;
+    vfs->through.methods.xSync = file_sync;
+    vfs->through.base.xOpen = vfs_open;
+    vfs->through.base.xDelete = vfs_delete;
 }
 
 void crash_vfs_remove(crash_vfs *vfs)
 {
     crash_vfs_watch(vfs, NULL);
-    sqlite3_vfs_unregister(&vfs->base);
+    through_vfs_remove(&vfs->through);
 }
 
 void crash_vfs_watch(crash_vfs *vfs, const char *prefix)

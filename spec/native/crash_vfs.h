@@ -4,9 +4,10 @@
 #ifndef MB_SPEC_CRASH_VFS_H
 #define MB_SPEC_CRASH_VFS_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "through_vfs.h"
 
 // What became of writes that were not synced.
 typedef enum crash_mode {
@@ -17,8 +18,7 @@ typedef enum crash_mode {
 } crash_mode;
 
 typedef struct crash_vfs {
-    sqlite3_vfs base;     // what SQLite sees; its pAppData is this struct
-    sqlite3_vfs *real;    // does the work
+    through_vfs through;  // first
     char *prefix;         // files whose names begin so are watched; NULL: none
     struct crash_op *ops; // what was done to them, in order
     long count, room;     // of those

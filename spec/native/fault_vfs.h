@@ -4,8 +4,9 @@
 #ifndef MB_SPEC_FAULT_VFS_H
 #define MB_SPEC_FAULT_VFS_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
+
+#include "through_vfs.h"
 
 // The kinds of calls that can fail. Giving up a lock is not among them: it has no way to fail
 // that a program could do anything about.
@@ -26,8 +27,7 @@ typedef enum fault_kind {
 } fault_kind;
 
 typedef struct fault_vfs {
-    sqlite3_vfs base;       // what SQLite sees; its pAppData is this struct
-    sqlite3_vfs *real;      // does the work
+    through_vfs through;    // first
     bool armed;             // calls are counted and may fail
     fault_kind kind;        // the kind that fails
     int error;              // what it fails with
