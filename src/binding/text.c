@@ -259,6 +259,7 @@ int mbL_text_search(lua_State *L)
     mb_text_wish wish = { .set = check_set(L), .terms = &vm->text, .asked = asked };
     const char *query = luaL_checklstring(L, 3, &length);
     lua_Number k = luaL_checknumber(L, 4);
+    luaL_argcheck(L, k >= 0, 4, "negative");
     wish.among = push_serials(L, 5, &wish.among_count);
     size_t most = wish.among != NULL ? wish.among_count : MOST_HITS;
     mb_vector_top top = { .limit = k < (lua_Number)most ? (size_t)k : most };

@@ -23,9 +23,8 @@ static uint32_t bound_of(const mb_text_weight *weight, const mb_posting_peaks *p
 
 static bool weigh_parts(mb_reader *r, mb_text_source *s, const mb_text_weight *weight)
 {
-    s->chunk = sqlite3_malloc64(sizeof *s->chunk);
     s->bounds = sqlite3_malloc64((s->directory.count + 1) * sizeof *s->bounds);
-    if (s->chunk == NULL || s->bounds == NULL)
+    if (s->bounds == NULL)
         return mb_reader_no_memory(r);
     for (size_t i = 0; i < s->directory.count; i++)
         s->bounds[i] = bound_of(weight, &s->directory.parts[i].peaks);
@@ -123,6 +122,10 @@ static bool load(mb_reader *r, mb_text_source *s)
     const mb_text_part *part = &s->directory.parts[s->part];
     if (s->loaded)
         return true;
+    if (s->chunk == NULL)
+        s->chunk = sqlite3_malloc64(sizeof *s->chunk);
+    if (s->chunk == NULL)
+        return mb_reader_no_memory(r);
     if (!mb_text_chunk_read(r, s->segment, s->list - 1, part, s->chunk))
         return false;
     s->count = part->count;

@@ -13,7 +13,7 @@ typedef struct mb_text_source {
     uint64_t next;     // no posting from there on has a lower serial
     uint32_t most;     // no posting counts more, unless the list is long
     // only of a long list, which is read part by part
-    mb_text_chunk *chunk;        // the present part
+    mb_text_chunk *chunk;        // the present part; NULL: none was read yet
     mb_text_directory directory; // of its parts
     uint32_t *bounds;            // no posting of a part counts more
     size_t part;                 // the present part
