@@ -14,6 +14,9 @@ local memory_rows = {}
 --- How many earlier texts of one record are kept.
 local HISTORY = 100
 
+--- How many texts that are forgotten together are in memory at once.
+local AT_A_TIME = 2000
+
 local LAST_SERIAL = 4294967295
 
 --- What is to be written; memory_record makes them.
@@ -384,10 +387,11 @@ end
 ---@param ctx moonbase.Context
 ---@param scope integer
 ---@param row moonbase.MemoryRow
+---@param words? moonbase.MemoryWordBatch  written by the caller, when there are more
 ---@return true|nil
 ---@return moonbase.Error|nil err  `corrupt`
-function memory_rows.shelve(ctx, scope, row)
-  local ok, err = remove_from_searches(ctx, scope, row)
+function memory_rows.shelve(ctx, scope, row, words)
+  local ok, err = remove_from_searches(ctx, scope, row, words)
   if ok then ok, err = memory_labels.remove_mentions(ctx.engine, scope, row) end
   if ok then ok, err = ctx.engine:run(SHELVE, scope, row.serial) end
   if not ok then return nil, err end
@@ -409,7 +413,7 @@ end
 ---@param ctx moonbase.Context
 ---@param scope integer
 ---@param row moonbase.MemoryRow  as it is now
----@param words? moonbase.MemoryWordBatch  written by the caller, when more are to be forgotten
+---@param words? moonbase.MemoryWordBatch  written by the caller, when there are more
 ---@return true|nil
 ---@return moonbase.Error|nil err  `corrupt`
 function memory_rows.forget(ctx, scope, row, words)
@@ -423,16 +427,11 @@ function memory_rows.forget(ctx, scope, row, words)
   return true
 end
 
---- Forgets texts by their numbers; those that are gone do not count.
----@param ctx moonbase.Context
----@param scope integer
----@param serials integer[]
----@return integer|nil count
----@return integer|moonbase.Error live  how many of them had not expired
-function memory_rows.forget_all(ctx, scope, serials)
+-- Forgets the texts of serials first to last.
+local function forget_some(ctx, scope, serials, first, last)
   local count, live, now = 0, 0, ctx:now()
   local words = memory_words.batch(ctx, scope)
-  for i = 1, #serials do
+  for i = first, last do
     local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
     if err then return nil, err end
     if row then
@@ -444,6 +443,23 @@ function memory_rows.forget_all(ctx, scope, serials)
   end
   local ok, err = words:write()
   if not ok then return nil, err end
+  return count, live
+end
+
+--- Forgets texts by their numbers; those that are gone do not count.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param serials integer[]
+---@return integer|nil count
+---@return integer|moonbase.Error live  how many of them had not expired
+function memory_rows.forget_all(ctx, scope, serials)
+  local count, live = 0, 0
+  for first = 1, #serials, AT_A_TIME do
+    local last = math.min(first + AT_A_TIME - 1, #serials)
+    local gone, lived = forget_some(ctx, scope, serials, first, last)
+    if not gone then return nil, lived end
+    count, live = count + gone, live + lived
+  end
   return count, live
 end
 

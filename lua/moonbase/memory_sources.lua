@@ -2,6 +2,7 @@
 
 local expiry = require "moonbase.expiry"
 local memory_rows = require "moonbase.memory_rows"
+local memory_words = require "moonbase.memory_words"
 local memory_select = require "moonbase.memory_select"
 
 local memory_sources = {}
@@ -88,15 +89,17 @@ function memory_sources.plan(ctx, scope, ingestion)
   return plan
 end
 
+-- Calls fn with the row of each id; the words of all go together.
 local function each_row(ctx, scope, ids, fn)
+  local words = memory_words.batch(ctx, scope)
   for _, id in ipairs(ids) do
     local row, err = memory_rows.find(ctx, scope, id)
     if err then return nil, err end
     local ok
-    ok, err = fn(ctx, scope, row)
+    ok, err = fn(ctx, scope, row, words)
     if not ok then return nil, err end
   end
-  return true
+  return words:write()
 end
 
 local function put(ctx, plan)

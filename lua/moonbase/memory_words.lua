@@ -24,7 +24,8 @@ function memory_words.remove(ctx, scope, row)
   return text_index.remove(ctx.engine, memory_words.set(scope), row.serial, text)
 end
 
---- Texts that are about to be put or taken out: many at once cost a fraction of one after another.
+--- Texts that are about to be put or taken out: many at once cost a fraction of one after the
+--- other.
 ---@class moonbase.MemoryWordBatch
 ---@field ctx moonbase.Context
 ---@field scope integer
