@@ -128,14 +128,21 @@ describe("a search finds what an exact one finds:", function()
     local WIDE = 1500
     local zeros = ("\0"):rep(4 * (WIDE - DIM))
 
+    -- By cosine all lie alike, unless their lengths tell them apart.
+    local METRICS = {
+      ["of very different lengths"] = { "l2", "dot" }, ["far from the origin"] = { "l2", "dot" },
+      ["weights of words"] = { "cosine", "l2", "dot" },
+    }
+
     for title, maker in pairs(data) do
       it("vectors " .. title, function()
-        check(maker, { "cosine", "l2", "dot" }, WIDE, function(values)
+        local metrics = METRICS[title] or { "cosine" }
+        check(maker, metrics, WIDE, function(values)
           return vectors.bytes(values) .. zeros
         end)
         local cells = assert(store.context.engine:value
           "SELECT count(*) FROM vector_cards WHERE centre IS NOT NULL")
-        assert.is_true(cells >= 3 * 30, cells)
+        assert.is_true(cells >= 30 * #metrics, cells)
       end)
     end
   end)
