@@ -24,8 +24,9 @@ local memory_pool = {}
 local Pool = {}
 Pool.__index = Pool
 
--- Of what the words find, how many are read closely: as many as are asked for, between these.
-local CLOSELY_LEAST, CLOSELY_MOST = 12, 100
+-- Of what the words find, what is read closely: what scores this share of the best, and of that as
+-- many as are asked for, between these.
+local CLOSE, CLOSELY_LEAST, CLOSELY_MOST = 0.5, 12, 100
 local SATURATED = 1.9  -- BM25's k1 + 1
 local MANY_EXPIRED = 1000
 local NAMES = 16       -- that one hop goes on from
@@ -149,11 +150,18 @@ local function first_of(list, count)
   return first
 end
 
+-- How many of the first hits are read closely; those that have expired are among them.
+local function count_close(self, scores)
+  local most = math.min(math.max(self.wish.k, CLOSELY_LEAST), CLOSELY_MOST) + self.extra
+  local count = math.min(#scores, most)
+  while count > 1 and scores[count] < CLOSE * scores[1] do count = count - 1 end
+  return count
+end
+
 -- Reads what the words found best together with its neighbours.
-function Pool:read_closely(words, serials)
-  local count = math.min(math.max(self.wish.k, CLOSELY_LEAST), CLOSELY_MOST)
+function Pool:read_closely(words, serials, scores)
   local rows, err = memory_reading.read(self.ctx, self.scope, words,
-    first_of(serials, count + self.extra), self.allowed)
+    first_of(serials, count_close(self, scores)), self.allowed)
   if not rows then return nil, err end
   for i = 1, #rows do
     local row = rows[i]
@@ -181,7 +189,7 @@ function Pool:add_words(count)
   if not serials then return nil, scores end
   if #serials == 0 then return true end
   local words, ok, err = { list = list, rarities = rarities }, true, nil
-  if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials) end
+  if self.wish.mode == "hybrid" then ok, err = self:read_closely(words, serials, scores) end
   if not ok then return nil, err end
   local most = most_of(words)
   return self:each(serials, count, function(candidate, rank, i)
