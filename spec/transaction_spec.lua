@@ -45,6 +45,22 @@ describe("store:transaction", function()
     assert.are.equal("a", ids(store))
   end)
 
+  it("that gets an id that is none is refused", function()
+    local id
+    local broken = assert(moonbase.open(store.handle.path, { new_id = function() return id end }))
+    for _, bad in ipairs { "", " ", "a\0b", "\255", ("x"):rep(513) } do
+      id = bad
+      local tx, err = broken:begin()
+      assert.is_nil(tx)
+      assert.are.equal("invalid", err.code)
+      assert.is_false(store.context.engine:in_transaction())
+    end
+    id = 1
+    assert.is_false(pcall(broken.begin, broken))
+    assert.is_false(store.context.engine:in_transaction())
+    broken:close()
+  end)
+
   it("commits when the function returns nothing or false", function()
     store:transaction(function(tx) tx.threads:create { id = "a" } end)
     assert.is_false(store:transaction(function(tx)

@@ -3,6 +3,7 @@
 -- whose methods and parts are here.
 
 local bound_engine = require "moonbase.bound_engine"
+local check = require "moonbase.check"
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
 local open_transactions = require "moonbase.open_transactions"
@@ -37,11 +38,14 @@ end
 -- The root is known to others from here on.
 local function become_root(record, store, label)
   local context = store.context:with { engine = base_of(store.context.engine) }
+  local id, err = check.id("new_id", context:new_id())
+  if not id then return nil, err end
   record.root, record.mark, record.participants = record, 0, {}
-  record.id, record.label, record.context = context:new_id(), label, context
+  record.id, record.label, record.context = id, label, context
   record.started_at = context:now()
   dress(store, record)
-  local ok, err = write_set.record(context.engine)
+  local ok
+  ok, err = write_set.record(context.engine)
   if not ok and err then return nil, err end
   open_transactions.add(record)
   return record
