@@ -98,6 +98,16 @@ describe("the circuit breaker", function()
   end)
 
 
+  it("is closed by a repair", function()
+    local file = io.open(path, "wb")
+    file:write(("garbage "):rep(1000))
+    file:close()
+    for _ = 1, 3 do fails("corrupt", { readonly = true }) end
+    fails "breaker_open"
+    assert(moonbase.recover(path))
+    assert(open()):close()
+  end)
+
   it("is not misled by a clock that was set back", function()
     trip()
     remove_directory()

@@ -6,6 +6,7 @@ local connections = require "moonbase.connections"
 local core = require "moonbase.core"
 local Engine = require "moonbase.engine.sqlite"
 local errors = require "moonbase.errors"
+local pause = require "moonbase.pause"
 local quarantine = require "moonbase.quarantine"
 local recovery = require "moonbase.recovery"
 local schema = require "moonbase.schema"
@@ -139,10 +140,19 @@ end
 -- again.
 local MOST_TRIES = 10
 
+local STEP = 5 -- ms between two tries of what is locked
+
+-- Where SQLite must not wait for a lock, this does.
+local function may_wait(err, deadline)
+  return err and err.code == "busy" and core.monotonic() < deadline and pause.for_lock(STEP)
+end
+
 local function keep_trying(attempt)
-  for _ = 1, MOST_TRIES do
+  local deadline, tries = core.monotonic() + attempt.options.busy_timeout, 0
+  while tries < MOST_TRIES do
     local engine, err = try(attempt)
-    if engine ~= false then return engine, err end
+    if engine or engine == nil and not may_wait(err, deadline) then return engine, err end
+    if engine == false then tries = tries + 1 end
   end
   return errors.fail("busy", "'" .. attempt.path .. "' is being repaired by others")
 end

@@ -3,6 +3,7 @@
 -- so, nobody has the file open meanwhile, and of a process that dies in between nothing stays but
 -- what the next one finishes.
 
+local breaker = require "moonbase.breaker"
 local connections = require "moonbase.connections"
 local core = require "moonbase.core"
 local Engine = require "moonbase.engine.sqlite"
@@ -226,6 +227,7 @@ function recovery.recover(path, timeout, now)
   if not ok then return nil, err end
   for _ = 1, 3 do
     local result, failure = recover_once(path, timeout, now)
+    if result then breaker.reset(path) end
     if result ~= false then return result, failure end
   end
   return errors.fail("busy", "'" .. path .. "' is being repaired by others")

@@ -131,9 +131,12 @@ static int open_flags(const mb_open_options *options)
 static bool writer_open(mb_connection *c, int flags, mb_error *err)
 {
     while (link_open(&c->writer, c, flags, err)) {
-        if (c->memory || mb_pin_file(c->writer.cache.db, &c->busy) != MB_PIN_MOVED)
+        mb_pin pin = c->memory ? MB_PIN_NONE : mb_pin_file(c->writer.cache.db, &c->busy);
+        if (pin == MB_PIN_HELD || pin == MB_PIN_NONE)
             return true;
         link_close(&c->writer);
+        if (pin == MB_PIN_BUSY)
+            return open_fail(err, c->path, MB_BUSY, SQLITE_BUSY, "it is locked");
     }
     return false;
 }

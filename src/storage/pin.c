@@ -17,7 +17,7 @@ mb_pin mb_pin_file(sqlite3 *db, mb_busy *busy)
     for (int n = 0; result == SQLITE_BUSY && mb_busy_wait(busy, n); n++)
         result = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
     if (result != SQLITE_OK)
-        return MB_PIN_NONE;
+        return result == SQLITE_BUSY ? MB_PIN_BUSY : MB_PIN_NONE;
     if (!mb_file_moved(db))
         return MB_PIN_HELD;
     file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);

@@ -11,6 +11,7 @@
 typedef enum mb_pin {
     MB_PIN_HELD,  // the first lock is taken; SQLite goes on with it
     MB_PIN_MOVED, // the file has been replaced: close, and open again
+    MB_PIN_BUSY,  // another has a lock that stands against it, for too long
     MB_PIN_NONE   // no lock could be taken; SQLite will say why
 } mb_pin;
 
