@@ -233,6 +233,32 @@ describe("the text index", function()
     assert.are.equal(210, #assert((text_index.search(engine, set, "red", 300))))
   end)
 
+  it("keeps nothing of a text that was taken out, in the file neither", function()
+    assert(put(1, "telltale", { key = 9 }))
+    local mark = engine:value "SELECT substr(hex(data), 3, 16) FROM text_tail WHERE key >> 32 = 9"
+    mark = mark:gsub("..", function(byte) return string.char(tonumber(byte, 16)) end)
+    assert(engine:atomic(text_index.drop, engine, { key = 9 }))
+    for round = 0, 5 do
+      local serials, texts = {}, {}
+      for i = 1, 200 do
+        serials[i], texts[i] = round * 200 + i, ("common word%d more%d"):format(i, i * 7 % 50)
+        if i % 50 == 0 then texts[i] = texts[i] .. " telltale" end
+      end
+      assert(engine:atomic(text_index.put_many, engine, set, serials, texts))
+    end
+    local function is_there()
+      assert(engine:exec "PRAGMA wal_checkpoint(TRUNCATE)")
+      return files.read(path):find(mark, 1, true) ~= nil
+    end
+    assert.is_true(is_there())
+    for round = 0, 5 do
+      for i = 50, 200, 50 do
+        assert(remove(round * 200 + i, ("common word%d more%d telltale"):format(i, i * 7 % 50)))
+      end
+    end
+    assert.is_false(is_there())
+  end)
+
   local function fill()
     local serials, texts = {}, {}
     for i = 1, 3000 do
