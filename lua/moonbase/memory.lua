@@ -4,6 +4,8 @@ local check = require "moonbase.check"
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
 local memory_care = require "moonbase.memory_care"
+local memory_forget = require "moonbase.memory_forget"
+local memory_history = require "moonbase.memory_history"
 local memory_ingest = require "moonbase.memory_ingest"
 local memory_list = require "moonbase.memory_list"
 local memory_record = require "moonbase.memory_record"
@@ -82,7 +84,7 @@ local function forget_one(ctx, id)
   row, err = memory_rows.find(ctx, scope, id)
   if err then return nil, err end
   if not row then return false end
-  ok, err = memory_rows.forget(ctx, scope, row)
+  ok, err = memory_forget.one(ctx, scope, row)
   if not ok then return nil, err end
   return not expiry.reached(row.expires_at, ctx:now())
 end
@@ -93,7 +95,7 @@ local function forget_matching(ctx, conditions)
   local serials
   serials, err = memory_select.matching(ctx, scope, conditions)
   if not serials then return nil, err end
-  local count, live = memory_rows.forget_all(ctx, scope, serials)
+  local count, live = memory_forget.all(ctx, scope, serials)
   if not count then return nil, live end
   return live
 end
@@ -169,7 +171,7 @@ local function history(ctx, id)
   row, err = memory_rows.live(ctx, scope, id)
   if err then return nil, err end
   if not row then return {} end
-  return memory_rows.history(ctx, scope, id)
+  return memory_history.all(ctx, scope, id)
 end
 
 --- The earlier texts of a record, the oldest first; the last 100 are kept.

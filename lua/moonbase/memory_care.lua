@@ -2,6 +2,7 @@
 -- is is counted.
 
 local embed = require "moonbase.embed"
+local memory_forget = require "moonbase.memory_forget"
 local memory_record = require "moonbase.memory_record"
 local memory_rows = require "moonbase.memory_rows"
 local memory_vectors = require "moonbase.memory_vectors"
@@ -41,7 +42,7 @@ local function sweep_some(ctx, limit)
   serials, err = memory_rows.expired(ctx, scope, limit)
   if not serials then return nil, err end
   local count
-  count, err = memory_rows.forget_all(ctx, scope, serials)
+  count, err = memory_forget.all(ctx, scope, serials)
   if not count then return nil, err end
   return count, #serials == limit
 end

@@ -4,18 +4,13 @@
 
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
+local memory_history = require "moonbase.memory_history"
 local memory_labels = require "moonbase.memory_labels"
 local memory_record = require "moonbase.memory_record"
 local memory_vectors = require "moonbase.memory_vectors"
 local memory_words = require "moonbase.memory_words"
 
 local memory_rows = {}
-
---- How many earlier texts of one record are kept.
-local HISTORY = 100
-
---- How many texts that are forgotten together are in memory at once.
-local AT_A_TIME = 2000
 
 local LAST_SERIAL = 4294967295
 
@@ -92,14 +87,6 @@ local NEXT_SERIAL = [[
   ON CONFLICT (scope) DO UPDATE SET serial = serial + 1, count = count + excluded.count
   RETURNING serial]]
 
-local SHRINK = "UPDATE memory_spaces SET count = count - 1 WHERE scope = $scope"
-
-local DELETE = "DELETE FROM memories WHERE key = ($scope << 32) + $serial"
-
-local SHELVE = [[
-  UPDATE memories SET vector_set = NULL, vector_given = 0
-  WHERE key = ($scope << 32) + $serial]]
-
 local TEXT = [[
   SELECT key & 4294967295 AS serial, text, author, vector_set FROM memories
   WHERE key = ($scope << 32) + $serial]]
@@ -112,23 +99,19 @@ local MOVE = [[
   UPDATE memories SET vector_set = $vector_set, vector_given = 0
   WHERE key = ($scope << 32) + $serial]]
 
-local KEEP_TEXT = [[
-  INSERT INTO memory_history (scope, id, at, updated_at, replaced_at, text)
-  VALUES ($scope, $id, $at, $updated_at, $replaced_at, $text)]]
-
-local FORGET_OLDEST = [[
-  DELETE FROM memory_history WHERE key IN (SELECT key FROM memory_history
-    WHERE scope = $scope AND id = $id ORDER BY key DESC LIMIT -1 OFFSET $kept)]]
-
-local EARLIER = [[
-  SELECT text, at, updated_at, replaced_at FROM memory_history
-  WHERE scope = $scope AND id = $id ORDER BY key]]
-
-local FORGET_HISTORY = "DELETE FROM memory_history WHERE scope = $scope AND id = $id"
-
 local EXPIRED = [[
   SELECT key & 4294967295 FROM memories WHERE key >> 32 = $scope AND expires_at <= $now
   ORDER BY expires_at LIMIT $limit]]
+
+--- The row of a number, expired or not; nil when there is none.
+---@param ctx moonbase.Context
+---@param scope integer
+---@param serial integer
+---@return moonbase.MemoryRow|nil
+---@return moonbase.Error|nil err  `corrupt`
+function memory_rows.by_serial(ctx, scope, serial)
+  return ctx.engine:row(BY_SERIAL, scope, serial)
+end
 
 --- The row of an id, expired or not; nil when there is none.
 ---@param ctx moonbase.Context
@@ -163,7 +146,7 @@ end
 function memory_rows.by_serials(ctx, scope, serials)
   local rows, now = {}, ctx:now()
   for i = 1, #serials do
-    local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
+    local row, err = memory_rows.by_serial(ctx, scope, serials[i])
     if err then return nil, err end
     if row and not expiry.reached(row.expires_at, now) then rows[#rows + 1] = row end
   end
@@ -239,17 +222,6 @@ local function next_serial(ctx, scope, grown)
   return serial
 end
 
--- What is left of the text that another one replaces: the earlier texts of one that has expired go
--- with it.
-local function remember_text(ctx, scope, old, now)
-  if expiry.reached(old.expires_at, now) then
-    return ctx.engine:run(FORGET_HISTORY, scope, old.id)
-  end
-  local ok, err = ctx.engine:run(KEEP_TEXT, scope, old.id, old.at, old.updated_at, now, old.text)
-  if not ok then return nil, err end
-  return ctx.engine:run(FORGET_OLDEST, scope, old.id, HISTORY)
-end
-
 -- Whether searches find a draft's words where those of the row before it are.
 local function words_stay(draft, old)
   local same = memory_record.searchable(old) == memory_record.searchable(draft)
@@ -262,7 +234,7 @@ local function make_room(batch, draft, old, now)
   if not old then return next_serial(ctx, scope, 1) end
   local ok, err = true, nil
   if old.text ~= draft.text or expiry.reached(old.expires_at, now) then
-    ok, err = remember_text(ctx, scope, old, now)
+    ok, err = memory_history.keep(ctx, scope, old, now)
   end
   if not ok then return nil, err end
   if words_stay(draft, old) then return old.serial end
@@ -371,96 +343,6 @@ function memory_rows.replace_vectors(ctx, scope, rows, vectors)
   local ok, err = batch:write()
   if not ok then return nil, err end
   return count
-end
-
--- Takes a text out of everything that searches read; out of the words with others, where it is one
--- of many.
-local function remove_from_searches(ctx, scope, row, words)
-  if not row.vector_set then return true end
-  local ok, err = true, nil
-  if words then words:remove(row) else ok, err = memory_words.remove(ctx, scope, row) end
-  if not ok then return nil, err end
-  return memory_vectors.remove(ctx, row)
-end
-
---- Keeps a text, but where no search finds it: a newer version of its source answers.
----@param ctx moonbase.Context
----@param scope integer
----@param row moonbase.MemoryRow
----@param words? moonbase.MemoryWordBatch  written by the caller, when there are more
----@return true|nil
----@return moonbase.Error|nil err  `corrupt`
-function memory_rows.shelve(ctx, scope, row, words)
-  local ok, err = remove_from_searches(ctx, scope, row, words)
-  if ok then ok, err = memory_labels.remove_mentions(ctx.engine, scope, row) end
-  if ok then ok, err = ctx.engine:run(SHELVE, scope, row.serial) end
-  if not ok then return nil, err end
-  row.vector_set = nil
-  return true
-end
-
---- The earlier texts of a record, the oldest first.
----@param ctx moonbase.Context
----@param scope integer
----@param id string
----@return table[]|nil  of { text, at, updated_at, replaced_at }
----@return moonbase.Error|nil err
-function memory_rows.history(ctx, scope, id)
-  return ctx.engine:rows(EARLIER, scope, id)
-end
-
---- Removes a text, its earlier texts and everything made of it.
----@param ctx moonbase.Context
----@param scope integer
----@param row moonbase.MemoryRow  as it is now
----@param words? moonbase.MemoryWordBatch  written by the caller, when there are more
----@return true|nil
----@return moonbase.Error|nil err  `corrupt`
-function memory_rows.forget(ctx, scope, row, words)
-  local engine = ctx.engine
-  local ok, err = remove_from_searches(ctx, scope, row, words)
-  if ok then ok, err = memory_labels.remove(engine, scope, row) end
-  if ok then ok, err = engine:run(FORGET_HISTORY, scope, row.id) end
-  if ok then ok, err = engine:run(DELETE, scope, row.serial) end
-  if ok then ok, err = engine:run(SHRINK, scope) end
-  if not ok then return nil, err end
-  return true
-end
-
--- Forgets the texts of serials first to last.
-local function forget_some(ctx, scope, serials, first, last)
-  local count, live, now = 0, 0, ctx:now()
-  local words = memory_words.batch(ctx, scope)
-  for i = first, last do
-    local row, err = ctx.engine:row(BY_SERIAL, scope, serials[i])
-    if err then return nil, err end
-    if row then
-      local ok, failure = memory_rows.forget(ctx, scope, row, words)
-      if not ok then return nil, failure end
-      count = count + 1
-      if not expiry.reached(row.expires_at, now) then live = live + 1 end
-    end
-  end
-  local ok, err = words:write()
-  if not ok then return nil, err end
-  return count, live
-end
-
---- Forgets texts by their numbers; those that are gone do not count.
----@param ctx moonbase.Context
----@param scope integer
----@param serials integer[]
----@return integer|nil count
----@return integer|moonbase.Error live  how many of them had not expired
-function memory_rows.forget_all(ctx, scope, serials)
-  local count, live = 0, 0
-  for first = 1, #serials, AT_A_TIME do
-    local last = math.min(first + AT_A_TIME - 1, #serials)
-    local gone, lived = forget_some(ctx, scope, serials, first, last)
-    if not gone then return nil, lived end
-    count, live = count + gone, live + lived
-  end
-  return count, live
 end
 
 return memory_rows

@@ -1,9 +1,10 @@
 --- The pieces that memory has of a source, and what must change for it to have others.
 
 local expiry = require "moonbase.expiry"
+local memory_forget = require "moonbase.memory_forget"
 local memory_rows = require "moonbase.memory_rows"
-local memory_words = require "moonbase.memory_words"
 local memory_select = require "moonbase.memory_select"
+local memory_words = require "moonbase.memory_words"
 
 local memory_sources = {}
 
@@ -129,8 +130,8 @@ end
 ---@return true|nil
 ---@return moonbase.Error|nil err  `corrupt`, `full`
 function memory_sources.apply(ctx, scope, plan)
-  local ok, err = each_row(ctx, scope, plan.gone, memory_rows.forget)
-  if ok then ok, err = each_row(ctx, scope, plan.shelved, memory_rows.shelve) end
+  local ok, err = each_row(ctx, scope, plan.gone, memory_forget.one)
+  if ok then ok, err = each_row(ctx, scope, plan.shelved, memory_forget.shelve) end
   if ok then ok, err = put(ctx, plan) end
   if ok then ok, err = move(ctx, scope, plan.moved) end
   if not ok then return nil, err end
@@ -149,7 +150,7 @@ function memory_sources.forget(ctx, source)
   serials, err = memory_select.matching(ctx, scope,
     { filter = { source = source }, expired = true })
   if not serials then return nil, err end
-  local count, live = memory_rows.forget_all(ctx, scope, serials)
+  local count, live = memory_forget.all(ctx, scope, serials)
   if not count then return nil, live end
   return live
 end
