@@ -323,6 +323,27 @@ describe("store.transactions:prune", function()
     assert.are.equal(200, #log { limit = 200 })
   end)
 
+  it("is not needed for the log to stay within bounds: 100,000 of a scope, and what is not done",
+    function()
+      local engine = store.context.engine
+      assert(engine:run [[
+        INSERT INTO transactions (key, committed_at, open, cut, id, participants, write_set)
+        SELECT (1 << 40) + value, value, value % 50000 = 7, 0, 't' || value, '["a"]', '[]'
+        FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n
+                                           WHERE value < 100040) SELECT value FROM n)]])
+      now = 200000
+      commit(1)
+      assert.are.same({}, plans.slow(store, function() commit(60) end))
+      local count = engine:value "SELECT count(*) FROM transactions"
+      assert.is_true(count >= 100000 and count <= 100017, count)
+      local list = log { limit = 3 }
+      assert.are.equal("t7", list[1].id) -- of this one a participant is not done
+      assert.is_true(tonumber(list[2].id:sub(2)) > 80)
+      commit(200)
+      count = engine:value "SELECT count(*) FROM transactions"
+      assert.is_true(count >= 100000 and count <= 100017, count)
+    end)
+
   it("refuses what is no duration, and a handle that may only read", function()
     for _, options in ipairs { {}, { older_than = "1" }, { older_than = 1, x = 1 }, 1 } do
       assert.is_false(pcall(store.transactions.prune, store.transactions, options))

@@ -7,6 +7,11 @@ local write_set = require "moonbase.write_set"
 
 local transaction_log = {}
 
+-- A log that nobody prunes must not grow for ever. Which of its entries are too many is looked at
+-- once in so many commits, and never more than twice as many are removed in one of them.
+local KEPT = 100000
+local EVERY = 16
+
 local BATCH = 1000
 local PAGE = 100
 
@@ -57,6 +62,25 @@ local PRUNE = [[
     SELECT key FROM transactions WHERE key >> 40 = $scope AND open = 0 AND committed_at < $before
     ORDER BY committed_at LIMIT $limit)]]
 
+-- By age, which an index has, so that those that stay (a participant is not done) are not walked
+-- over every time.
+local OLDEST = [[
+  SELECT key & 1099511627775 FROM transactions WHERE key >> 40 = $scope AND open = 0
+  ORDER BY committed_at LIMIT ]] .. 2 * EVERY
+local REMOVE = "DELETE FROM transactions WHERE key = " .. FIRST .. " + $number"
+
+local function bound(engine, scope, last)
+  if last % EVERY ~= 0 or last <= KEPT then return true end
+  local numbers, err = engine:values(OLDEST, scope)
+  if not numbers then return nil, err end
+  for _, number in ipairs(numbers) do
+    local ok = true
+    if number <= last - KEPT then ok, err = engine:run(REMOVE, scope, number) end
+    if not ok then return nil, err end
+  end
+  return true
+end
+
 -- Nil for none.
 local function names_of(list)
   if #list == 0 then return nil end
@@ -86,7 +110,9 @@ function transaction_log.add(root)
   local number
   number, err = ctx.engine:value(INSERT, scope, ctx:now(), #list, cut, root.id, root.label,
     names_of(list), written)
-  if not number then return nil, err end
+  local ok = number
+  if ok then ok, err = bound(ctx.engine, scope, number) end
+  if not ok then return nil, err end
   return add_participants(ctx.engine, scope, number, list)
 end
 
