@@ -1,3 +1,4 @@
+local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local support = require "spec.support.memory"
@@ -20,24 +21,8 @@ end
 local TABLES = { "memories", "memory_labels", "memory_mentions", "memory_history", "vector_floats",
   "vector_blocks" }
 
--- What a text became, at any length: how often the embedder was asked, too.
-local function counting_embedder(name, dim)
-  local embedder = { name = name or "letters", dim = dim or 2, texts = {} }
-  function embedder.embed(texts)
-    local vectors = {}
-    for i, text in ipairs(texts) do
-      embedder.texts[#embedder.texts + 1] = text
-      local vector = {}
-      for j = 1, embedder.dim do vector[j] = (text:byte(j) or 0) + 1 end
-      vectors[i] = vector
-    end
-    return vectors
-  end
-  return embedder
-end
-
 describe("memory", function()
-  local store, memory, path, now, embedder
+  local store, memory, path, now, embedder, embedded
 
   local function open(options)
     options = options or {}
@@ -49,7 +34,10 @@ describe("memory", function()
   before_each(function()
     now = 1000
     path = files.database()
-    embedder = counting_embedder()
+    embedded = {}
+    embedder = embedders.letters { asked = function(texts)
+      for _, text in ipairs(texts) do embedded[#embedded + 1] = text end
+    end }
     store = open()
     memory = store.memory
   end)
@@ -93,7 +81,7 @@ describe("memory", function()
       assert.are.equal(1000, again.created_at)
       assert.are.equal(1000, again.updated_at)
       assert.are.equal(6000, again.expires_at)
-      assert.are.equal(0, #embedder.texts)
+      assert.are.equal(0, #embedded)
     end)
 
     it("what is left out has its default, or is not there", function()
@@ -178,7 +166,7 @@ describe("memory", function()
       assert.are.same(record, memory:recall("a"))
       assert.are.equal("a", ids(memory:list { type = "guess", namespace = "n", tag = "x" }))
       assert.are.equal("", ids(memory:list { type = "fact" }))
-      assert.are.equal(1, #embedder.texts)
+      assert.are.equal(1, #embedded)
     end)
 
     it("clears with null", function()
@@ -192,12 +180,12 @@ describe("memory", function()
 
     it("of the text embeds it again and keeps the earlier one", function()
       assert(memory:update("a", { text = "new words" }))
-      assert.are.same({ "old words", "new words" }, embedder.texts)
+      assert.are.same({ "old words", "new words" }, embedded)
       local history = assert(memory:history("a"))
       assert.are.same({ { text = "old words", at = 5, updated_at = 1000, replaced_at = 1100 } },
         history)
       assert(memory:update("a", { text = "newest", vector = { 1, 0 } }))
-      assert.are.equal(2, #embedder.texts)
+      assert.are.equal(2, #embedded)
       assert.are.same({ 1, 0 }, memory:recall("a").vector)
       assert.are.equal("new words", memory:history("a")[2].text)
     end)
@@ -209,7 +197,7 @@ describe("memory", function()
       assert.are.same({ 3, 4 }, memory:recall("a").vector)
       local record = assert(memory:update("a", { vector = null }))
       assert.is_nil(record.vector)
-      assert.are.same({ "old words", "old words" }, embedder.texts)
+      assert.are.same({ "old words", "old words" }, embedded)
       assert.are.equal("1 6 0 0 1 1", rows())
     end)
 
@@ -290,105 +278,6 @@ describe("memory", function()
     it("with a ttl of nothing is never seen", function()
       assert(memory:remember { id = "c", text = "never", ttl = 0 })
       assert.is_nil(memory:recall("c"))
-    end)
-  end)
-
-  describe("forget", function()
-    it("removes everything made of a record", function()
-      assert(memory:remember { id = "a", text = "Ann met Bob", entities = { "Ann", "Bob" },
-        tags = { "x" }, metadata = { a = 1 } })
-      assert.is_true(memory:forget("a"))
-      assert.is_false(memory:forget("a"))
-      assert.are.equal("0 0 0 0 0 0", rows())
-      assert.are.equal(0, memory:stats().count)
-    end)
-
-    it("takes a filter and gives the count", function()
-      for i = 1, 6 do
-        assert(memory:remember { id = "m" .. i, text = "text " .. i, type = i % 2 == 0 and "even"
-          or "odd", tags = { "t" .. i, "all" }, metadata = { n = i, lang = i < 3 and "de" or nil },
-          namespace = i < 4 and "a" or "a/b", source = "s" .. i })
-      end
-      assert.are.equal(1, memory:forget { source = "s6" })
-      assert.are.equal(1, memory:forget { type = "even", ["metadata.n"] = { gt = 3 } })
-      assert.are.equal(1, memory:forget { tags = { contains = "t1" } })
-      assert.are.equal(0, memory:forget { tags = { contains = "t" } })
-      assert.are.equal("m5 m3 m2", ids(memory:list()))
-      assert.are.equal(1, memory:forget { any = { { text = { contains = "5" } },
-        { id = "nothing" } } })
-      assert.are.equal(1, memory:forget { ["metadata.lang"] = { ne = "de" }, namespace = "a" })
-      assert.are.equal(1, memory:forget { at = { gte = 1000 } })
-      assert.are.equal("0 0 0 0 0 0", rows())
-    end)
-
-    it("refuses filters that say nothing, or name what there is not", function()
-      assert(memory:remember { id = "a", text = "t" })
-      refuses("invalid", nil, memory.forget, memory, {})
-      refuses("invalid", "filter.color", memory.forget, memory, { color = "red" })
-      refuses("invalid", "filter.type.like", memory.forget, memory, { type = { like = "x" } })
-      refuses("invalid", nil, memory.forget, memory, "")
-      raises("id", memory.forget, memory, 5)
-      assert.are.equal("a", ids(memory:list()))
-    end)
-  end)
-
-  describe("list", function()
-    before_each(function()
-      for i = 1, 6 do
-        assert(memory:remember { id = "m" .. i, text = "text " .. i, at = i < 5 and 10 * i or 40,
-          type = i % 2 == 0 and "even" or "odd", tags = { i < 4 and "low" or "high", "all" },
-          namespace = ({ "a", "a/b", "a/b/c", "ab", "a-b", "a/c" })[i], source = "s" .. i % 3 })
-      end
-    end)
-
-    it("has the newest first, of those alike what was written last", function()
-      assert.are.equal("m6 m5 m4 m3 m2 m1", ids(memory:list()))
-    end)
-
-    it("takes every filter, and all of them", function()
-      assert.are.equal("m6 m4 m2", ids(memory:list { type = "even" }))
-      assert.are.equal("m6 m5 m4", ids(memory:list { tag = "high" }))
-      assert.are.equal("m6 m3", ids(memory:list { source = "s0" }))
-      assert.are.equal("m4 m3 m2", ids(memory:list { since = 20, before = 41, tag = "all",
-        limit = 5, offset = 2 }))
-      assert.are.equal("m3 m2", ids(memory:list { since = 20, before = 40 }))
-      assert.are.equal("m6", ids(memory:list { type = "even", tag = "high", source = "s0",
-        namespace = "a" }))
-      assert.are.equal("", ids(memory:list { type = "even", tag = "low", source = "s0" }))
-    end)
-
-    it("takes a namespace with those below it, by whole segments", function()
-      assert.are.equal("m6 m3 m2 m1", ids(memory:list { namespace = "a" }))
-      assert.are.equal("m3 m2", ids(memory:list { namespace = "a/b" }))
-      assert.are.equal("m6 m3 m2", ids(memory:list { namespace = "a/" }))
-      assert.are.equal("m4", ids(memory:list { namespace = "ab" }))
-      assert.are.equal("", ids(memory:list { namespace = "b" }))
-    end)
-
-    it("comes in pages that neither repeat nor skip", function()
-      local page = assert(memory:list { limit = 2, total = true })
-      assert.are.equal(6, page.total)
-      assert(memory:remember { id = "m7", text = "newer", at = 50 })
-      assert(memory:forget("m4"))
-      now = now + 1
-      page = assert(memory:list { limit = 2, cursor = page.next_cursor })
-      assert.are.equal("m3 m2", ids(page))
-      page = assert(memory:list { limit = 2, cursor = page.next_cursor })
-      assert.are.equal("m1", ids(page))
-      assert.is_false(page.has_more)
-      page = assert(memory:list { limit = 9, cursor = page.prev_cursor })
-      assert.are.equal("m7 m6 m5 m3 m2", ids(page))
-    end)
-
-    it("refuses what is no query of its own", function()
-      refuses("invalid", "limit", memory.list, memory, { limit = -1 })
-      refuses("invalid", "namespace", memory.list, memory, { namespace = " " })
-      refuses("invalid", "cursor", memory.list, memory, { cursor = "x" })
-      local cursor = assert(memory:list { limit = 1 }).next_cursor
-      refuses("invalid", "cursor", memory.list, memory, { cursor = cursor, type = "even" })
-      raises("query.color", memory.list, memory, { color = "red" })
-      raises("query.tag", memory.list, memory, { tag = 1 })
-      assert.are.same({}, memory:list({ limit = 0 }).items)
     end)
   end)
 
