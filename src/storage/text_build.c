@@ -133,6 +133,7 @@ bool mb_text_builder_write(mb_reader *r, mb_text_builder *b, int64_t set,
     mb_text_segment *segment = &segments->items[segments->count];
     memset(segment, 0, sizeof *segment);
     segment->high = MB_TEXT_PLACES;
+    segment->lists = 1;
     segment->first_serial = b->first_serial;
     segment->last_serial = b->last_serial;
     for (size_t size = 4 * b->count; size >= LEVEL_BYTES; size /= 4)

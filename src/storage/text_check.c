@@ -124,7 +124,7 @@ static bool check_lists(sums *s, const mb_text_segment *segment, int64_t lists)
     mb_reader *r = s->reader;
     int64_t found = 0;
     if (!mb_reader_use(r, "SELECT count(*) FROM text_lists WHERE key BETWEEN $first AND $last"
-                          " AND key & 1048575 = 0"))
+                          " AND key & 1099511627775 < 1048576"))
         return false;
     mb_reader_bind(r, 1, mb_text_key(segment->key, 0));
     mb_reader_bind(r, 2, mb_text_key(segment->key, MB_TEXT_PLACES - 1));

@@ -95,7 +95,7 @@ bool mb_text_directory_read(mb_reader *r, int64_t segment, uint32_t list, mb_tex
 {
     size_t size;
     d->count = 0;
-    if (!read_row(r, mb_text_chunk_key(segment, list, 0)))
+    if (!read_row(r, mb_text_directory_key(segment, list)))
         return false;
     const uint8_t *data = mb_text_blob(r, 0, &size);
     bool good = data != NULL && parse_directory(r, data, size, d);
@@ -145,7 +145,7 @@ bool mb_text_directory_write(mb_reader *r, int64_t segment, uint32_t list,
         end = write_part(end, &d->parts[i]);
     *bytes += (size_t)(end - data);
     bool written =
-        write_row(r, mb_text_chunk_key(segment, list, 0), data, (size_t)(end - data));
+        write_row(r, mb_text_directory_key(segment, list), data, (size_t)(end - data));
     sqlite3_free(data);
     return written;
 }
@@ -266,7 +266,7 @@ bool mb_text_list_delete(mb_reader *r, int64_t segment, uint32_t list)
 {
     if (!mb_reader_use(r, "DELETE FROM text_lists WHERE key BETWEEN $first AND $last"))
         return false;
-    mb_reader_bind(r, 1, mb_text_chunk_key(segment, list, 0));
+    mb_reader_bind(r, 1, mb_text_chunk_key(segment, list, 1));
     mb_reader_bind(r, 2, mb_text_chunk_key(segment, list, (1u << MB_TEXT_LIST_BITS) - 1));
-    return mb_text_run(r);
+    return mb_text_run(r) && delete_row(r, mb_text_directory_key(segment, list));
 }

@@ -227,7 +227,8 @@ static bool begin(mb_reader *r, int64_t set, mb_text_segments *segments,
     mb_text_segment *target = &segments->items[segments->count];
     *target = *sources[0];
     target->level++;
-    target->high = target->lists = target->bytes = 0;
+    target->high = target->bytes = 0;
+    target->lists = 1;
     for (size_t i = 1; i < MERGED; i++) {
         if (sources[i]->first_serial < target->first_serial)
             target->first_serial = sources[i]->first_serial;

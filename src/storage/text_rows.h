@@ -10,8 +10,9 @@
 // taken out of that place in the same transaction.
 //
 // A word's place in the order is the upper MB_TEXT_PLACE_BITS of its hash. Keys: of the tail
-// set << 32 | serial; of a page segment << 40 | place of its first word; of a chunk
-// segment << 40 | list << 20 | number, number 0 being the list's directory.
+// set << 32 | serial; of a page segment << 40 | place of its first word; of a list's directory
+// segment << 40 | list, so that directories lie together; of a chunk segment << 40 | list << 20
+// | number. Lists and numbers count from 1.
 #ifndef MB_STORAGE_TEXT_ROWS_H
 #define MB_STORAGE_TEXT_ROWS_H
 
@@ -95,6 +96,11 @@ static inline int64_t mb_text_place(uint64_t hash)
 static inline int64_t mb_text_key(int64_t segment, int64_t place)
 {
     return (int64_t)((uint64_t)segment << MB_TEXT_PLACE_BITS | (uint64_t)place);
+}
+
+static inline int64_t mb_text_directory_key(int64_t segment, uint32_t list)
+{
+    return mb_text_key(segment, list);
 }
 
 static inline int64_t mb_text_chunk_key(int64_t segment, uint32_t list, uint32_t number)

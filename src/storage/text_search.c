@@ -50,7 +50,7 @@ static bool read_list(search *s, mb_text_source *source, int64_t segment,
                       const mb_text_entry *entry)
 {
     source->segment = segment;
-    source->list = entry->list + 1;
+    source->list = entry->list;
     return mb_text_directory_read(s->reader, segment, entry->list, &source->directory);
 }
 

@@ -126,7 +126,7 @@ static bool load(mb_reader *r, mb_text_source *s)
         s->chunk = sqlite3_malloc64(sizeof *s->chunk);
     if (s->chunk == NULL)
         return mb_reader_no_memory(r);
-    if (!mb_text_chunk_read(r, s->segment, s->list - 1, part, s->chunk))
+    if (!mb_text_chunk_read(r, s->segment, s->list, part, s->chunk))
         return false;
     s->count = part->count;
     s->at = 0;

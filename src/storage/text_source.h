@@ -19,7 +19,7 @@ typedef struct mb_text_source {
     size_t part;                 // the present part
     bool loaded;                 // it is in memory
     int64_t segment;             // where the list is
-    uint32_t list;               // its number + 1; 0: the list is not long
+    uint32_t list;               // its number; 0: the list is not long
 } mb_text_source;
 
 // A text that may be among the best.

@@ -38,7 +38,7 @@ return {
       data BLOB NOT NULL
     ) STRICT;
 
-    -- Key: segment << 40 | list << 20 | chunk.
+    -- Key: segment << 40 | list for its directory, segment << 40 | list << 20 | number for a chunk.
     CREATE TABLE text_lists (
       key  INTEGER PRIMARY KEY,
       data BLOB NOT NULL
