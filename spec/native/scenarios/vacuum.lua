@@ -1,22 +1,19 @@
 -- Giving space back, and wiping what deleted rows left.
 local steps = require "spec.native.steps"
 
+local function messages(first)
+  local list = {}
+  for i = first, first + 40 do
+    list[#list + 1] = { role = "user", content = ("text %d "):format(i):rep(i % 60) }
+  end
+  return list
+end
+
 return steps.scenario {
-  { "fill", function(s)
-    return s:transaction(function()
-      for i = 1, 60 do
-        assert(s.kv:set("n", ("key %d"):format(i * 37 % 61), ("text %d "):format(i):rep(40)))
-      end
-      return true
-    end)
-  end },
-  { "delete", function(s)
-    return s:transaction(function()
-      for i = 1, 60, 2 do assert(s.kv:delete("n", ("key %d"):format(i))) end
-      return true
-    end)
-  end },
+  { "fill", function(s) return #assert(s.threads:append("a", messages(1))) end },
+  { "fill more", function(s) return #assert(s.threads:append("b", messages(100))) end },
+  { "delete", function(s) return s.threads:delete("a") end },
   { "vacuum", function(s) return s:vacuum() end },
   { "vacuum again", function(s) return s:vacuum() end },
-  { "read", function(s) return #assert(s.kv:list("n")).items end },
+  { "read", function(s) return s.threads:count("b") end },
 }
