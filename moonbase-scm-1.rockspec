@@ -141,6 +141,7 @@ build = {
     ["moonbase.memory_ingest"] = "lua/moonbase/memory_ingest.lua",
     ["moonbase.memory_labels"] = "lua/moonbase/memory_labels.lua",
     ["moonbase.memory_list"] = "lua/moonbase/memory_list.lua",
+    ["moonbase.memory_names"] = "lua/moonbase/memory_names.lua",
     ["moonbase.memory_pieces"] = "lua/moonbase/memory_pieces.lua",
     ["moonbase.memory_pool"] = "lua/moonbase/memory_pool.lua",
     ["moonbase.memory_query"] = "lua/moonbase/memory_query.lua",

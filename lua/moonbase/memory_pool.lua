@@ -1,7 +1,6 @@
---- The texts that a search chooses among: what the words find, what the vectors find, what mentions
--- the same names. All of it lies within the search's conditions; nothing is taken away later.
+--- The texts that a search chooses among: what the words find, what the vectors find. All of it
+-- lies within the search's conditions; nothing is taken away later.
 
-local entities = require "moonbase.entities"
 local expiry = require "moonbase.expiry"
 local memory_reading = require "moonbase.memory_reading"
 local memory_rows = require "moonbase.memory_rows"
@@ -29,10 +28,6 @@ Pool.__index = Pool
 local CLOSE, CLOSELY_LEAST, CLOSELY_MOST = 0.5, 12, 100
 local SATURATED = 1.9  -- BM25's k1 + 1
 local MANY_EXPIRED = 1000
-local NAMES = 16       -- that one hop goes on from
-local MENTIONS = 50    -- of one name that are followed, the newest
-local ENTRIES = 3      -- of what words and vectors found, where the query has no known name
-local HOP = 0.5        -- what is left after each
 
 local CANDIDATE = [[
   SELECT at, importance, expires_at FROM memories
@@ -128,7 +123,13 @@ function Pool:candidate(serial)
   return candidate or nil
 end
 
--- Calls fn with the candidates of numbers that have not expired and their ranks, up to `count`.
+--- Calls fn with up to `count` candidates of these numbers, their ranks and their places in the
+--- list; those that have expired are passed over.
+---@param serials integer[]
+---@param count integer
+---@param fn fun(candidate: moonbase.MemoryCandidate, rank: integer, place: integer)
+---@return true|nil
+---@return moonbase.Error|nil err
 function Pool:each(serials, count, fn)
   local rank = 0
   for i = 1, #serials do
@@ -211,88 +212,6 @@ function Pool:add_vectors(count)
   return self:each(serials, count, function(candidate, rank, i)
     candidate.rank_vector, candidate.vector = rank, 1 - distances[i]
   end)
-end
-
--- Names that the text may mean: those that look like names, then each of its words.
-local function names_in(text)
-  local names = entities.extract(text)
-  for word in text:gmatch("[%w\128-\255]+") do
-    names[#names + 1] = entities.normalise(word)
-    if #names > 2 * NAMES then break end
-  end
-  return names
-end
-
--- The names that texts mention, those of the first texts first.
-local function mentions_of(self, serials)
-  local rows, err = memory_rows.by_serials(self.ctx, self.scope, serials)
-  if not rows then return nil, err end
-  local names = {}
-  for i = 1, #rows do
-    for _, name in ipairs(rows[i].mentions or {}) do names[#names + 1] = name end
-  end
-  return names
-end
-
--- Adds the texts that mention one of the names and meet the conditions to `reached`.
-local function follow(self, name, reached)
-  local serials, err = memory_rows.mentioning(self.ctx, self.scope, name, MENTIONS)
-  if not serials then return nil, err end
-  for i = 1, #serials do
-    if self:holds(serials[i]) then reached[#reached + 1] = serials[i] end
-  end
-  return #serials > 0 and 1 or 0
-end
-
--- The texts that mention names not `seen` before become candidates.
-local function reach(self, names, seen, value)
-  local reached, known = {}, 0
-  for _, name in ipairs(names) do
-    if not seen[name] and known < NAMES then
-      seen[name] = true
-      local found, err = follow(self, name, reached)
-      if not found then return nil, err end
-      known = known + found
-    end
-  end
-  local ok, err = self:each(reached, #reached, function(candidate)
-    candidate.graph = candidate.graph or value
-  end)
-  if not ok then return nil, err end
-  return reached
-end
-
--- Where the graph is entered: at the texts that mention a name of the query, else at what words and
--- vectors found best.
-local function enter(self, seen)
-  local reached, err = reach(self, names_in(self.wish.text or ""), seen, 1)
-  if not reached then return nil, err end
-  if #reached > 0 then return reached end
-  for _, candidate in ipairs(self.list) do
-    local by_words, by_vector = candidate.rank_keyword, candidate.rank_vector
-    if (by_words and by_words <= ENTRIES) or (by_vector and by_vector <= ENTRIES) then
-      reached[#reached + 1] = candidate.serial
-    end
-  end
-  return reached
-end
-
---- Adds what mentions the names of the query, then what mentions the names beside these, and so on.
----@return true|nil
----@return moonbase.Error|nil err
-function Pool:expand()
-  local seen, value = {}, 1
-  local reached, err = enter(self, seen)
-  for _ = 1, self.wish.expand do
-    if not reached then return nil, err end
-    local names
-    names, err = mentions_of(self, first_of(reached, MENTIONS))
-    if not names then return nil, err end
-    value = value * HOP
-    reached, err = reach(self, names, seen, value)
-  end
-  if not reached then return nil, err end
-  return true
 end
 
 return memory_pool

@@ -1,6 +1,7 @@
 --- Searching memory: by words, by nearness of vectors, or by both and what else speaks for a text.
 
 local memory_diversity = require "moonbase.memory_diversity"
+local memory_names = require "moonbase.memory_names"
 local memory_pool = require "moonbase.memory_pool"
 local memory_query = require "moonbase.memory_query"
 local memory_record = require "moonbase.memory_record"
@@ -63,21 +64,26 @@ local function split(list)
   return known, bare
 end
 
+-- Whether a bare candidate is there; its score then counts all that is known of it.
+local function complete(pool, candidate, wish, now, gain)
+  if gain == 0 then return true end
+  local there, err = pool:look_up(candidate)
+  if there then weigh(candidate, wish, now, pool.floor) end
+  return there, err
+end
+
 -- The candidates with their scores. Of bare ones age and importance are looked up, but only where
 -- these could bring one in.
 local function weigh_all(pool, wish, now)
   local list, bare = split(pool.list)
-  local gain = wish.weights.importance + wish.weights.recency
-  for i = 1, #list do weigh(list[i], wish, now, pool.floor) end
+  for i = 1, #pool.list do weigh(pool.list[i], wish, now, pool.floor) end
   table.sort(list, by_score)
+  local gain = wish.weights.importance + wish.weights.recency
   local last = not wish.mmr and list[wish.k]
-  for i = 1, #bare do
-    local candidate, there, err = bare[i], true, nil
-    weigh(candidate, wish, now, pool.floor)
+  for _, candidate in ipairs(bare) do
     if not last or candidate.score + gain >= last.score then
-      if gain > 0 then there, err = pool:look_up(candidate) end
+      local there, err = complete(pool, candidate, wish, now, gain)
       if err then return nil, err end
-      if gain > 0 and there then weigh(candidate, wish, now, pool.floor) end
       if there then list[#list + 1] = candidate end
     end
   end
@@ -123,7 +129,7 @@ local function fill(pool, wish, count)
     ok, err = pool:add_words(count)
   end
   if ok and wish.vector then ok, err = pool:add_vectors(count) end
-  if ok and wish.expand > 0 then ok, err = pool:expand() end
+  if ok and wish.expand > 0 then ok, err = memory_names.expand(pool) end
   return ok, err
 end
 
