@@ -180,6 +180,7 @@ build = {
     ["moonbase.runs"] = "lua/moonbase/runs.lua",
     ["moonbase.salvage"] = "lua/moonbase/salvage.lua",
     ["moonbase.salvage_chains"] = "lua/moonbase/salvage_chains.lua",
+    ["moonbase.salvage_events"] = "lua/moonbase/salvage_events.lua",
     ["moonbase.salvage_memory"] = "lua/moonbase/salvage_memory.lua",
     ["moonbase.salvage_revived"] = "lua/moonbase/salvage_revived.lua",
     ["moonbase.salvage_rules"] = "lua/moonbase/salvage_rules.lua",

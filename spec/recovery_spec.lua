@@ -163,6 +163,44 @@ describe("a damaged file", function()
     store:close()
   end)
 
+  it("of which events are lost keeps the log up to there, and gives out no cursor again", function()
+    local path = files.database()
+    local store = assert(moonbase.open(path, FAST))
+    for i = 1, 300 do
+      assert(store.events:append {
+        stream = "s" .. i % 2, type = "t", data = { text = i .. (" word"):rep(50) },
+      })
+    end
+    local root = damage.root(store, "events")
+    store:close()
+    local bytes, hit, hit_first = files.read(path), nil, nil
+    for number = root + 1, #bytes / damage.PAGE do
+      local page = bytes:sub((number - 1) * damage.PAGE + 1, number * damage.PAGE)
+      if page:byte(1) == 13 and page:find('"150 word', 1, true) then hit = number end
+      if page:byte(1) == 13 and page:find('"1 word', 1, true) then hit_first = number end
+    end
+    damage.page(path, bytes, hit)
+    local result = assert(moonbase.recover(path))
+    store = assert(moonbase.open(path, FAST))
+    local events = assert(store.events:poll { limit = 1000 })
+    assert.is_true(#events > 100 and #events < 150, #events)
+    for i, event in ipairs(events) do assert.are.equal(i, event.cursor) end
+    assert.are.same({ saved = #events, lost = 300 - #events }, result.tables.events)
+    assert.are.equal(300, store.events:latest())
+    assert.are.equal(300, store.events:latest "s0")
+    assert.are.equal(301, assert(store.events:append { stream = "s0", type = "t" }).cursor)
+    damage.check(store)
+    store:close()
+    damage.page(path, bytes, hit_first)
+    assert(moonbase.recover(path))
+    store = assert(moonbase.open(path, FAST))
+    events = assert(store.events:poll { limit = 1000 })
+    assert.is_true(#events > 280 and #events < 300, #events)
+    assert.are.equal(300, events[#events].cursor)
+    damage.check(store)
+    store:close()
+  end)
+
   it("whose table of threads is gone has the threads again, by their index", function()
     local path = damage.file()
     local store = assert(moonbase.open(path, FAST))

@@ -4,6 +4,7 @@
 local gc_sources = require "moonbase.gc_sources"
 local message_index = require "moonbase.message_index"
 local salvage_chains = require "moonbase.salvage_chains"
+local salvage_events = require "moonbase.salvage_events"
 local salvage_memory = require "moonbase.salvage_memory"
 local salvage_sessions = require "moonbase.salvage_sessions"
 local salvage_vectors = require "moonbase.salvage_vectors"
@@ -71,6 +72,11 @@ local SCOPED = [[
 local SCOPES = [[
   INSERT OR IGNORE INTO scopes (id, name) SELECT DISTINCT scope, 'recovered-' || scope FROM "%s"
   WHERE scope NOT IN (SELECT id FROM scopes)]]
+
+-- Cursors that were given out are not given out again, whatever becomes of their events.
+local CURSORS = [[INSERT INTO sequences (scope, name, value)
+    SELECT key >> 40, 'events', max(key & 1099511627775) FROM events WHERE true GROUP BY key >> 40
+    ON CONFLICT (scope, name) DO UPDATE SET value = max(value, excluded.value)]]
 
 -- Rows that mean nothing without another.
 local PARTS_OF = {
@@ -143,9 +149,6 @@ local COUNTS = {
       queue_revision = queue_revision + 1]],
   [[UPDATE artifacts SET latest = (SELECT max(version) FROM artifact_versions v
       WHERE v.scope = artifacts.scope AND v.artifact = artifacts.key)]],
-  [[INSERT INTO sequences (scope, name, value)
-    SELECT key >> 40, 'events', max(key & 1099511627775) FROM events WHERE true GROUP BY key >> 40
-    ON CONFLICT (scope, name) DO UPDATE SET value = max(value, excluded.value)]],
   [[INSERT INTO sequences (scope, name, value)
     SELECT scope, 'leases', max(fencing) FROM leases WHERE true GROUP BY scope
     ON CONFLICT (scope, name) DO UPDATE SET value = max(value, excluded.value)]],
@@ -277,6 +280,8 @@ function rules.apply(engine, tables, now)
   if ok then ok, err = report:drop(engine, PARTS_OF) end
   if ok then ok, err = report:drop(engine, GRAPH) end
   if ok then ok, err = cut_ledgers(engine, report) end
+  if ok then ok, err = engine:run(CURSORS) end
+  if ok then ok, err = salvage_events.repair(engine, report) end
   if ok then ok, err = salvage_chains.repair(engine, report) end
   if ok then ok, err = drop_orphans(engine, report) end
   if ok then ok, err = salvage_sessions.repair(engine) end
