@@ -207,6 +207,17 @@ describe("a commit", function()
       refused("conflict", session:commit(plan))
     end)
 
+    it("may number its turns", function()
+      plan.stamp.turn = 7
+      local first = assert(session:commit(plan))
+      plan.stamp.turn = "7"
+      assert.are.same(first, session:commit(plan))
+      plan.stamp.turn = 7.5
+      assert.are.equal("stamp.turn", refused("invalid", session:commit(plan)).field)
+      plan.stamp.turn = {}
+      assert.has_error(function() session:commit(plan) end)
+    end)
+
     it("needs no lease to be repeated, and gives it up if it is held", function()
       local lease = assert(store.leases:acquire("s", "worker", { ttl = 100 }))
       plan.lease = lease

@@ -48,15 +48,22 @@ local function content_hash(plan)
   return nil, err
 end
 
+-- Many callers count their turns: a number of a turn is the id that its digits are.
+local function turn_id(turn)
+  if type(turn) ~= "number" then return check.id("stamp.turn", turn) end
+  local number, err = check.integer("stamp.turn", turn, 0)
+  return number and string.format("%d", number), err
+end
+
 --- Checks the stamp of a commit.
 ---@param plan table  the commit, its other parts checked
 ---@return moonbase.Stamp|nil
 ---@return moonbase.Error|nil err  `invalid`, `serialization`
 function session_turns.prepare(plan)
-  local given = check.options("stamp", plan.stamp, { turn = "string", hash = "string" })
+  local given = check.options("stamp", plan.stamp, { turn = "any", hash = "string" })
   if given.turn == nil then return errors.invalid("stamp.turn", "is missing") end
   local stamp, err = {}
-  stamp.turn, err = check.id("stamp.turn", given.turn)
+  stamp.turn, err = turn_id(given.turn)
   if stamp.turn and given.hash then stamp.hash, err = check.id("stamp.hash", given.hash)
   elseif stamp.turn then stamp.hash, err = content_hash(plan) end
   if err then return nil, err end
