@@ -123,8 +123,8 @@ local function insert_sql(entry)
 end
 
 -- An index that can be read as a whole knows how many rows there were. Where there is none, what
--- was found and made no sense is lost, and a page's rows are at least one; unless it is not known
--- that the page belonged to the table.
+-- was found and made no sense is lost, and a page's rows are at least one; unless nothing says that
+-- the page belonged to the table, or that this was a store at all.
 local function lost_rows(old, entry, count)
   local lost, whole = 0, false
   for _, root in pairs(entry.indexes) do
@@ -132,7 +132,8 @@ local function lost_rows(old, entry, count)
     if not entries then return nil, sound end
     lost, whole = math.max(lost, entries - count.saved), whole or sound
   end
-  local broken = (not entry.assumed or count.saved > 0) and count.broken or 0
+  local known = not entry.assumed or count.saved > 0 or old:header().sound
+  local broken = known and count.broken or 0
   return whole and lost or math.max(lost, count.lost + broken)
 end
 

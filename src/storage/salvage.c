@@ -182,6 +182,19 @@ static bool copy_cell(mb_salvage *s, const mb_tree_page *tree, uint32_t number, 
     return true;
 }
 
+// The pages that a page leads to and that are not to be had.
+static int64_t missing_children(const mb_salvage *s, const mb_tree_page *tree, uint32_t root)
+{
+    int64_t missing = 0;
+    for (uint32_t n = 0; n <= tree->cells; n++) {
+        const uint8_t *at =
+            n < tree->cells ? mb_tree_page_cell(tree, s->page, n) : tree->at - 4;
+        uint32_t child = at == NULL ? 0 : mb_big32(at);
+        missing += child == 0 || child > s->pages.count || s->owners.root[child] != root;
+    }
+    return missing;
+}
+
 static bool copy_page(mb_salvage *s, uint32_t number, const mb_salvage_target *t,
                       mb_salvage_count *count, mb_error *err)
 {
@@ -191,6 +204,8 @@ static bool copy_page(mb_salvage *s, uint32_t number, const mb_salvage_target *t
         count->broken += !mb_owners_is_replaced(&s->owners, number);
         return true;
     }
+    if (!tree.leaf)
+        count->broken += missing_children(s, &tree, s->owners.root[number]);
     if (!tree.leaf && !tree.index)
         return true; // leads to rows and has none
     for (uint32_t n = 0; n < tree.cells; n++)
@@ -202,6 +217,7 @@ static bool copy_page(mb_salvage *s, uint32_t number, const mb_salvage_target *t
 bool mb_salvage_rows(mb_salvage *s, uint32_t root, const mb_salvage_target *t,
                      mb_salvage_count *count, mb_error *err)
 {
+    count->broken += root > s->pages.count;
     for (uint32_t number = 1; number <= s->pages.count; number++)
         if (s->owners.root[number] == root && !copy_page(s, number, t, count, err))
             return false;
