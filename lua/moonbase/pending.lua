@@ -152,7 +152,8 @@ local function conflict(expected, actual)
     { expected = expected, actual = actual })
 end
 
--- The thread's row, one of its queue's entries, and the entry's position.
+-- The thread's row, one of its queue's entries, and the entry's position. What is expected is a
+-- number of the entry, or the word of the whole queue.
 local function find_entry(ctx, thread, id, expected)
   local row, err = thread_rows.find_queue(ctx, thread)
   if err then return nil, err end
@@ -161,7 +162,8 @@ local function find_entry(ctx, thread, id, expected)
   entry, err = ctx.engine:row(WHOLE .. " AND id = $id", row.key, id)
   if err then return nil, err end
   if not entry then return absent(ctx, row, id) end
-  if expected and expected ~= entry.revision then return conflict(expected, entry.revision) end
+  local actual = type(expected) == "string" and pending.revision(row) or entry.revision
+  if expected and expected ~= actual then return conflict(expected, actual) end
   position, err = ctx.engine:value(
     "SELECT count(*) FROM pending WHERE thread = $thread AND ordinal <= $ordinal",
     row.key, entry.ordinal)
@@ -174,7 +176,7 @@ end
 ---@param thread string
 ---@param id string
 ---@param given moonbase.Message  checked; its id is the same or absent
----@param expected integer|nil    the entry's revision
+---@param expected integer|string|nil  the entry's revision, or the queue's
 ---@return moonbase.PendingRecord|nil
 ---@return moonbase.Error|nil  `not_found`, `conflict`, `invalid`, `serialization`
 function pending.revise(ctx, thread, id, given, expected)
@@ -195,7 +197,7 @@ end
 ---@param ctx moonbase.Context
 ---@param thread string
 ---@param id string
----@param expected integer|nil  the entry's revision
+---@param expected integer|string|nil  the entry's revision, or the queue's
 ---@return moonbase.PendingRecord|nil  as it was
 ---@return moonbase.Error|nil  `not_found`, `conflict`, `invalid`
 function pending.retract(ctx, thread, id, expected)

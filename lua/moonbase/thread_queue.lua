@@ -65,10 +65,13 @@ function Queue:pending(id)
 end
 
 local function check_entry(id, pending_id, options)
-  options = check.options("options", options, { expected = "number" })
+  options = check.options("options", options, { expected = "any" })
+  local expected = options.expected
   local ok, err = check.id("id", id)
   if ok then ok, err = check.id("pending_id", pending_id) end
-  if ok and options.expected ~= nil then ok, err = check.integer("expected", options.expected) end
+  if ok and expected ~= nil and type(expected) ~= "string" then
+    ok, err = check.integer("expected", expected)
+  end
   if not ok then return nil, err end
   return options
 end
@@ -86,7 +89,7 @@ end
 ---@param id string
 ---@param pending_id string
 ---@param given moonbase.Message  its id is the same or absent
----@param options? table  expected: the entry's revision
+---@param options? table  expected: the entry's revision, or the queue's
 ---@return moonbase.PendingRecord|nil
 ---@return moonbase.Error|nil  `not_found`, `conflict` (`expected`, `actual`), `invalid`: consumed,
 ---  or no legal message, `serialization`
@@ -102,7 +105,7 @@ end
 --- Withdraws a queued message.
 ---@param id string
 ---@param pending_id string
----@param options? table  expected: the entry's revision
+---@param options? table  expected: the entry's revision, or the queue's
 ---@return moonbase.PendingRecord|nil  as it was
 ---@return moonbase.Error|nil  `not_found`, `conflict` (`expected`, `actual`), `invalid`: consumed
 function Queue:retract(id, pending_id, options)
