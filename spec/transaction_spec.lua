@@ -400,6 +400,17 @@ describe("store:begin", function()
           end }))
         end
         assert(undone)
+        local leaving = coroutine.wrap(function()
+          do
+            local tx <close> = store:begin()
+            assert(tx:enlist("p", { prepare = error, commit = error, rollback = function()
+              undone = coroutine.yield("rolling back")
+            end }))
+            assert(tx.threads:create { id = "c" })
+          end
+          return "left"
+        end)
+        assert(leaving() == "rolling back" and leaving("resumed") == "left" and undone == "resumed")
         local moonbase = require "moonbase"
         local kept
         do

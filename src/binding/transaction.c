@@ -224,20 +224,47 @@ static int transaction_gc(lua_State *L)
     return 0;
 }
 
-// Left without an end: the field `close` sees to it.
-static int transaction_close(lua_State *L)
+// Whatever the field `close` left open.
+static int close_rest(lua_State *L)
 {
     transaction *t = check(L);
     mb_error err;
-    if (push_hook(L, "close")) {
-        lua_pushvalue(L, 1);
-        lua_call(L, 1, 0);
-    }
     if (t->connection != NULL && mbL_connection_check(L, t->connection, &err))
         refresh(t);
     abandon(t);
     return 0;
 }
+
+#if LUA_VERSION_NUM >= 504
+
+static int after_close(lua_State *L, int how, lua_KContext context)
+{
+    (void)how;
+    (void)context;
+    return close_rest(L);
+}
+
+// Left without an end: the field `close` sees to it. It calls functions of the user's, which
+// may yield.
+static int transaction_close(lua_State *L)
+{
+    check(L);
+    if (push_hook(L, "close")) {
+        lua_pushvalue(L, 1);
+        lua_callk(L, 1, 0, 0, after_close);
+    }
+    return close_rest(L);
+}
+
+#else
+
+// No scope of LuaJIT's ends like that.
+static int transaction_close(lua_State *L)
+{
+    return close_rest(L);
+}
+
+#endif
 
 // What is in the fields themselves, then the methods (upvalue 2), then what the fields find.
 static int transaction_index(lua_State *L)
