@@ -173,6 +173,23 @@ describe("several processes", function()
     store:close()
   end)
 
+  it("only get `corrupt` where nothing may be written", function()
+    local process = require "process"
+    local path = files.database()
+    local folder = path:match "^(.*)/"
+    files.write(path, ("garbage "):rep(1000))
+    for _, rights in ipairs { { "444", "555" }, { "666", "555" }, { "444", "777" } } do
+      os.execute(("chmod %s '%s'; chmod %s '%s'"):format(rights[1], path, rights[2], folder))
+      child.run(function()
+        if process.getuid() == 0 then process.become(65534) end
+        local store, err = moonbase.open(path)
+        assert(store == nil and err.code == "corrupt", tostring(err))
+      end)
+      assert.are.same({ "test.db" }, files.names(folder))
+    end
+    os.execute("chmod 755 '" .. folder .. "'")
+  end)
+
   it("that come from a fork cannot use what their parent holds", function()
     local core = require "moonbase.core"
     local path = damage.file(6)

@@ -88,15 +88,17 @@ local function tidy(attempt)
   return from_log(attempt)
 end
 
+-- What keeps us from repairing, but says nothing of the file itself.
+local HINDRANCES = { busy = true, denied = true, readonly = true }
+
 local function repair(attempt, identity, failure)
   local result, err = recovery.repair(attempt.path, identity, attempt.options.busy_timeout,
     attempt.now)
   if result then return report(attempt, result) end
   if result == false then return true end
-  if err.code == "busy" then
-    return errors.fail("corrupt", failure.message .. "; not repaired, for it is open elsewhere")
-  end
-  return nil, err
+  if not HINDRANCES[err.code] then return nil, err end
+  return errors.fail("corrupt", failure.message .. "; not repaired: " .. err.message,
+    { sqlite = failure.sqlite })
 end
 
 local function clear(attempt, failure)

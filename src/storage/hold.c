@@ -56,8 +56,11 @@ static int open_file(mb_hold *hold, const char *path)
         return SQLITE_NOMEM;
     memset(hold->file, 0, (size_t)vfs->szOsFile);
     errno = 0;
-    return vfs->xOpen(vfs, hold->name, hold->file,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_DB, NULL);
+    int opened = 0;
+    int result =
+        vfs->xOpen(vfs, hold->name, hold->file,
+                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_DB, &opened);
+    return result == SQLITE_OK && (opened & SQLITE_OPEN_READONLY) ? SQLITE_READONLY : result;
 }
 
 static void forget(mb_hold *hold)
