@@ -1,8 +1,7 @@
 -- Blobs: put and get, beside a bare C program that hashes the bytes and keeps them in one row; with
 -- and without compression; and collecting 100,000 (ORPHANS) that nothing names.
 
-local engines = require "bench.support.engines"
-local Program = require "bench.support.program"
+local Programs = require "bench.support.programs"
 local report = require "bench.support.report"
 local rounds = require "bench.support.rounds"
 local sample = require "bench.support.sample"
@@ -10,54 +9,17 @@ local sample = require "bench.support.sample"
 local ROUNDS = tonumber(os.getenv("ROUNDS")) or 15
 local ORPHANS = tonumber(os.getenv("ORPHANS")) or 100000
 
-local folder = engines.build .. "/bench/blobs"
-local work = "bench/blobs/moonbase.lua"
+local side = Programs.new "blobs"
+local work = side.entries[2].command
 
-local PROGRAMS = {
-  { key = "bare", title = "bare C", command = engines.build .. "/bench/bare" },
-  { key = "lua54", title = "moonbase, Lua 5.4", command = engines.command("lua54", work) },
-  { key = "luajit", title = "moonbase, LuaJIT", engine = "luajit",
-    command = engines.command("luajit", work) },
-  { key = "latency", title = "not compressing", command = engines.command("lua54", work),
-    compress = "latency" },
-}
+side.entries[2].words, side.entries[3].words = "balanced", "balanced"
+side.entries[4] = { key = "latency", title = "not compressing", command = work, words = "latency" }
 
-local function shell(command)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-end
-
-local function start(entry)
-  return assert(Program.start(entry.key, entry.title, ("%s %s/%s.db %s %s"):format(entry.command,
-    folder, entry.key, folder, entry.key == "bare" and "" or entry.compress or "balanced"), folder))
-end
-
--- The bytes that are stored, and copies of one file, which moonbase makes.
-local function seed()
-  shell("rm -rf '" .. folder .. "' && mkdir -p '" .. folder .. "'")
-  shell("head -c 1048576 /dev/urandom > '" .. folder .. "/noise'")
-  sample.write(folder .. "/text", 4000, function() return sample.plain(300) end)
-  local program = start(PROGRAMS[2])
-  program:measure("blob_put", 1, 100, "noise")
-  program:stop()
-  for _, entry in ipairs(PROGRAMS) do
-    if entry.key ~= "lua54" then
-      shell(("cp %s/lua54.db %s/%s.db"):format(folder, folder, entry.key))
-    end
-  end
-end
-
-local function start_all()
-  local programs = {}
-  for _, entry in ipairs(PROGRAMS) do
-    if not entry.engine or engines.available(entry.engine) then
-      local program = start(entry)
-      programs[#programs + 1] = program
-      print(("  %-18s %s"):format(entry.title, program.version))
-    end
-  end
-  print()
-  return programs
+local function prepare()
+  side:clear()
+  side.shell("head -c 1048576 /dev/urandom > '" .. side.folder .. "/noise'")
+  sample.write(side.folder .. "/text", 4000, function() return sample.plain(300) end)
+  side:seed(function(program) program:measure("blob_put", 1, 100, "noise") end)
 end
 
 local rows, claims = {}, {}
@@ -106,14 +68,13 @@ end
 
 local function main()
   print "blobs: durable (WAL, synchronous=FULL), side by side in one run"
-  seed()
-  local programs = start_all()
+  prepare()
+  local programs = side:start_all()
   rounds.run(programs, rows, ROUNDS)
   collect(programs)
   report.table("", programs, rows)
   report.claims({ programs[2], programs[3] }, claims)
-  for _, program in ipairs(programs) do program:stop() end
-  shell("rm -rf '" .. folder .. "'")
+  side:finish(programs)
 end
 
 main()

@@ -2,8 +2,7 @@
 -- that writes the same rows; on a thread of ten messages and on one of 100,000. Then what becomes
 -- of the process's memory over many commits (COMMITS, default 100,000).
 
-local engines = require "bench.support.engines"
-local Program = require "bench.support.program"
+local Programs = require "bench.support.programs"
 local report = require "bench.support.report"
 local rounds = require "bench.support.rounds"
 local sample = require "bench.support.sample"
@@ -11,50 +10,11 @@ local sample = require "bench.support.sample"
 local ROUNDS = tonumber(os.getenv("ROUNDS")) or 30
 local COMMITS = tonumber(os.getenv("COMMITS")) or 100000
 
-local folder = engines.build .. "/bench/checkpoints"
+local side = Programs.new "checkpoints"
 
-local PROGRAMS = {
-  { key = "bare", title = "bare C", command = engines.build .. "/bench/bare" },
-  { key = "lua54", title = "moonbase, Lua 5.4",
-    command = engines.command("lua54", "bench/checkpoints/moonbase.lua") },
-  { key = "luajit", title = "moonbase, LuaJIT", engine = "luajit",
-    command = engines.command("luajit", "bench/checkpoints/moonbase.lua") },
-}
-
-local function shell(command)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-end
-
-local function start(entry, file)
-  return assert(Program.start(entry.key, entry.title,
-    ("%s %s/%s.db %s"):format(entry.command, folder, file, folder), folder))
-end
-
--- Copies of one file: rows and indexes lie in all of them in the same way.
-local function seed()
-  shell("rm -rf '" .. folder .. "' && mkdir -p '" .. folder .. "'")
-  sample.write(folder .. "/plain.jsonl", 10000, function() return sample.plain(300) end)
-  local program = start(PROGRAMS[2], "lua54")
+local function seed(program)
   program:measure("step_seed", 1, "short", 10)
   program:measure("step_seed", 1, "long", 100000)
-  program:stop()
-  for _, key in ipairs { "bare", "luajit" } do
-    shell(("cp %s/lua54.db %s/%s.db"):format(folder, folder, key))
-  end
-end
-
-local function start_all()
-  local programs = {}
-  for _, entry in ipairs(PROGRAMS) do
-    if not entry.engine or engines.available(entry.engine) then
-      local program = start(entry, entry.key)
-      programs[#programs + 1] = program
-      print(("  %-18s %s"):format(entry.title, program.version))
-    end
-  end
-  print()
-  return programs
 end
 
 local function row(title, work, ...)
@@ -88,14 +48,15 @@ end
 
 local function main()
   print "checkpoints: durable (WAL, synchronous=FULL), side by side in one run"
-  seed()
-  local programs = start_all()
+  side:clear()
+  sample.write(side.folder .. "/plain.jsonl", 10000, function() return sample.plain(300) end)
+  side:seed(seed)
+  local programs = side:start_all()
   rounds.run(programs, { sync, short, long }, ROUNDS)
   report.table("", programs, { sync, short, long })
   report.claims({ programs[2], programs[3] }, CLAIMS)
   show_memory({ programs[2], programs[3] })
-  for _, program in ipairs(programs) do program:stop() end
-  shell("rm -rf '" .. folder .. "'")
+  side:finish(programs)
 end
 
 main()

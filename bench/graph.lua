@@ -2,56 +2,17 @@
 -- beside a bare C program over the same tables that walks as one does it by the book, and beside
 -- one recursive query for each; and edges written. What each does stands in bench/graph/.
 
-local engines = require "bench.support.engines"
-local Program = require "bench.support.program"
+local Programs = require "bench.support.programs"
 local report = require "bench.support.report"
 local rounds = require "bench.support.rounds"
 
 local SMALL, BIG = 100000, tonumber(os.getenv("EDGES")) or 1000000
 local ROUNDS = tonumber(os.getenv("ROUNDS")) or 9
 
-local folder = engines.build .. "/bench/graph"
+local side = Programs.new "graph"
 
-local PROGRAMS = {
-  { key = "bare", title = "bare C", command = engines.build .. "/bench/bare" },
-  { key = "lua54", title = "moonbase, Lua 5.4",
-    command = engines.command("lua54", "bench/graph/moonbase.lua") },
-  { key = "luajit", title = "moonbase, LuaJIT", engine = "luajit",
-    command = engines.command("luajit", "bench/graph/moonbase.lua") },
-}
-
-local function shell(command)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-end
-
-local function start(entry)
-  return assert(Program.start(entry.key, entry.title,
-    ("%s %s/%s.db %s"):format(entry.command, folder, entry.key, folder), folder))
-end
-
--- Copies of one file.
-local function seed()
-  shell("rm -rf '" .. folder .. "' && mkdir -p '" .. folder .. "'")
-  local program = start(PROGRAMS[2])
+local function seed(program)
   for _, size in ipairs { SMALL, BIG } do program:measure("graph_seed", 1, size) end
-  program:stop()
-  for _, key in ipairs { "bare", "luajit" } do
-    shell(("cp %s/lua54.db %s/%s.db"):format(folder, folder, key))
-  end
-end
-
-local function start_all()
-  local programs = {}
-  for _, entry in ipairs(PROGRAMS) do
-    if not entry.engine or engines.available(entry.engine) then
-      local program = start(entry)
-      programs[#programs + 1] = program
-      print(("  %-18s %s"):format(entry.title, program.version))
-    end
-  end
-  print()
-  return programs
 end
 
 local function row(title, work, count, ...)
@@ -107,8 +68,9 @@ local CLAIMS = {
 
 local function main()
   print "graph: random graphs, ten edges for each node, durable (WAL, synchronous=FULL), side by side"
-  seed()
-  local programs = start_all()
+  side:clear()
+  side:seed(seed)
+  local programs = side:start_all()
   local shown = {}
   for _, part in ipairs { small, big, writes } do
     rounds.run(programs, part, ROUNDS)
@@ -116,8 +78,7 @@ local function main()
   end
   report.table("", programs, shown)
   report.claims({ programs[2], programs[3] }, CLAIMS)
-  for _, program in ipairs(programs) do program:stop() end
-  shell("rm -rf '" .. folder .. "'")
+  side:finish(programs)
 end
 
 main()

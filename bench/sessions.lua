@@ -1,58 +1,16 @@
 -- Sessions: moonbase beside a bare C program on the same tables. Paths of 1,000 nodes inside a
 -- session of 100,000 are read in several ways; what each of them does stands in bench/sessions/.
 
-local engines = require "bench.support.engines"
-local Program = require "bench.support.program"
+local Programs = require "bench.support.programs"
 local report = require "bench.support.report"
 local rounds = require "bench.support.rounds"
 local sample = require "bench.support.sample"
 
 local ROUNDS = tonumber(os.getenv("ROUNDS")) or 30
 
-local folder = engines.build .. "/bench/sessions"
+local side = Programs.new "sessions"
 
-local PROGRAMS = {
-  { key = "bare", title = "bare C", command = engines.build .. "/bench/bare" },
-  { key = "lua54", title = "moonbase, Lua 5.4",
-    command = engines.command("lua54", "bench/sessions/moonbase.lua") },
-  { key = "luajit", title = "moonbase, LuaJIT", engine = "luajit",
-    command = engines.command("luajit", "bench/sessions/moonbase.lua") },
-}
-
-local function shell(command)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-end
-
-local function start(entry, file)
-  return assert(Program.start(entry.key, entry.title,
-    ("%s %s/%s.db %s"):format(entry.command, folder, file, folder), folder))
-end
-
--- Copies of one file: rows and indexes lie in all of them in the same way.
-local function seed()
-  shell("rm -rf '" .. folder .. "' && mkdir -p '" .. folder .. "'")
-  sample.write(folder .. "/plain.jsonl", 10000, function() return sample.plain(400) end)
-  local program = start(PROGRAMS[2], "lua54")
-  program:measure("session_seed", 1)
-  program:stop()
-  for _, key in ipairs { "bare", "luajit" } do
-    shell(("cp %s/lua54.db %s/%s.db"):format(folder, folder, key))
-  end
-end
-
-local function start_all()
-  local programs = {}
-  for _, entry in ipairs(PROGRAMS) do
-    if not entry.engine or engines.available(entry.engine) then
-      local program = start(entry, entry.key)
-      programs[#programs + 1] = program
-      print(("  %-18s %s"):format(entry.title, program.version))
-    end
-  end
-  print()
-  return programs
-end
+local function seed(program) program:measure("session_seed", 1) end
 
 local function row(title, work, count, ...)
   return { title = title, work = work, count = count, arguments = { ... } }
@@ -133,15 +91,16 @@ local CLAIMS = {
 
 local function main()
   print "sessions: durable (WAL, synchronous=FULL), side by side in one run"
-  seed()
-  local programs = start_all()
+  side:clear()
+  sample.write(side.folder .. "/plain.jsonl", 10000, function() return sample.plain(400) end)
+  side:seed(seed)
+  local programs = side:start_all()
   for _, rows in ipairs { paths, writes, questions } do
     rounds.run(programs, rows, ROUNDS)
     report.table("", programs, rows)
   end
   report.claims({ programs[2], programs[3] }, CLAIMS)
-  for _, program in ipairs(programs) do program:stop() end
-  shell("rm -rf '" .. folder .. "'")
+  side:finish(programs)
 end
 
 main()

@@ -1,8 +1,7 @@
 -- Texts: the ten best of 100,000 texts for a question, beside FTS5's own ranking of the same words;
 -- and writing them, beside FTS5 too. What each of them does stands in bench/text/.
 
-local engines = require "bench.support.engines"
-local Program = require "bench.support.program"
+local Programs = require "bench.support.programs"
 local report = require "bench.support.report"
 local rounds = require "bench.support.rounds"
 local texts = require "bench.text.texts"
@@ -11,30 +10,17 @@ local SIZE = tonumber(os.getenv("TEXTS")) or 100000
 local ROUNDS = tonumber(os.getenv("ROUNDS")) or 15
 local QUESTIONS, RECALLED = 500, 100
 
-local folder = engines.build .. "/bench/text"
-
-local PROGRAMS = {
-  { key = "bare", title = "FTS5, from C", command = engines.build .. "/bench/bare" },
-  { key = "lua54", title = "moonbase, Lua 5.4",
-    command = engines.command("lua54", "bench/text/moonbase.lua") },
-  { key = "luajit", title = "moonbase, LuaJIT", engine = "luajit",
-    command = engines.command("luajit", "bench/text/moonbase.lua") },
-}
-
-local function shell(command)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-end
+local side = Programs.new("text", "FTS5, from C")
 
 local function write(name, list)
-  local file = assert(io.open(folder .. "/" .. name, "w"))
+  local file = assert(io.open(side.folder .. "/" .. name, "w"))
   file:write(table.concat(list, "\n"), "\n")
   file:close()
 end
 
 -- The texts, those that will be written later too, and the questions.
 local function prepare()
-  shell("rm -rf '" .. folder .. "' && mkdir -p '" .. folder .. "'")
+  side:clear()
   local list, asked = texts.make(SIZE, QUESTIONS)
   local questions, answers = {}, {}
   for i, item in ipairs(asked) do questions[i], answers[i] = item.question, item.text end
@@ -42,25 +28,7 @@ local function prepare()
   write("texts", list)
   write("questions", questions)
   write("answers", answers)
-end
-
-local function start(entry)
-  if entry.key == "bare" then shell(("touch %s/bare.db"):format(folder)) end
-  return assert(Program.start(entry.key, entry.title,
-    ("%s %s/%s.db %s"):format(entry.command, folder, entry.key, folder), folder))
-end
-
-local function start_all()
-  local programs = {}
-  for _, entry in ipairs(PROGRAMS) do
-    if not entry.engine or engines.available(entry.engine) then
-      local program = start(entry)
-      programs[#programs + 1] = program
-      print(("  %-18s %s"):format(entry.title, program.version))
-    end
-  end
-  print()
-  return programs
+  side.shell(("touch %s/bare.db"):format(side.folder))
 end
 
 local seed = { title = ("write all %d, 1,000 in a commit"):format(SIZE), work = "text_seed",
@@ -130,7 +98,7 @@ end
 local function main()
   print(("text: %d texts of 440 bytes, durable (WAL, synchronous=FULL), side by side"):format(SIZE))
   prepare()
-  local programs = start_all()
+  local programs = side:start_all()
   rounds.run(programs, { seed }, 1)
   rounds.run(programs, { asked }, ROUNDS)
   local shown = claims(programs[1])
@@ -139,8 +107,7 @@ local function main()
   for _, row in ipairs(writes) do rows[#rows + 1] = row end
   report.table("", programs, rows)
   report.claims({ programs[2], programs[3] }, shown)
-  for _, program in ipairs(programs) do program:stop() end
-  shell("rm -rf '" .. folder .. "'")
+  side:finish(programs)
 end
 
 main()

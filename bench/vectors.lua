@@ -2,56 +2,17 @@
 -- that multiplies all float32 numbers in memory as fast as the memory gives them; and writing them,
 -- beside one that writes ids and numbers alone. What each of them does stands in bench/vectors/.
 
-local engines = require "bench.support.engines"
-local Program = require "bench.support.program"
+local Programs = require "bench.support.programs"
 local report = require "bench.support.report"
 local rounds = require "bench.support.rounds"
 
 local SMALL, BIG = 10000, tonumber(os.getenv("VECTORS")) or 100000
 local ROUNDS = tonumber(os.getenv("ROUNDS")) or 15
 
-local folder = engines.build .. "/bench/vectors"
+local side = Programs.new "vectors"
 
-local PROGRAMS = {
-  { key = "bare", title = "bare C", command = engines.build .. "/bench/bare" },
-  { key = "lua54", title = "moonbase, Lua 5.4",
-    command = engines.command("lua54", "bench/vectors/moonbase.lua") },
-  { key = "luajit", title = "moonbase, LuaJIT", engine = "luajit",
-    command = engines.command("luajit", "bench/vectors/moonbase.lua") },
-}
-
-local function shell(command)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-end
-
-local function start(entry)
-  return assert(Program.start(entry.key, entry.title,
-    ("%s %s/%s.db %s"):format(entry.command, folder, entry.key, folder), folder))
-end
-
--- Copies of one file.
-local function seed()
-  shell("rm -rf '" .. folder .. "' && mkdir -p '" .. folder .. "'")
-  local program = start(PROGRAMS[2])
+local function seed(program)
   for _, size in ipairs { SMALL, BIG } do program:measure("vector_seed", 1, size) end
-  program:stop()
-  for _, key in ipairs { "bare", "luajit" } do
-    shell(("cp %s/lua54.db %s/%s.db"):format(folder, folder, key))
-  end
-end
-
-local function start_all()
-  local programs = {}
-  for _, entry in ipairs(PROGRAMS) do
-    if not entry.engine or engines.available(entry.engine) then
-      local program = start(entry)
-      programs[#programs + 1] = program
-      print(("  %-18s %s"):format(entry.title, program.version))
-    end
-  end
-  print()
-  return programs
 end
 
 local OURS = { lua54 = true, luajit = true }
@@ -106,8 +67,9 @@ local CLAIMS = {
 
 local function main()
   print "vectors: 384 numbers, top 10 by cosine, durable (WAL, synchronous=FULL), side by side"
-  seed()
-  local programs = start_all()
+  side:clear()
+  side:seed(seed)
+  local programs = side:start_all()
   rounds.run(programs, searches, ROUNDS)
   rounds.run(programs, puts, ROUNDS)
   local shown = {}
@@ -116,8 +78,7 @@ local function main()
   end
   report.table("", programs, shown)
   report.claims({ programs[2], programs[3] }, CLAIMS)
-  for _, program in ipairs(programs) do program:stop() end
-  shell("rm -rf '" .. folder .. "'")
+  side:finish(programs)
 end
 
 main()
