@@ -101,6 +101,19 @@ describe("moonbase.open", function()
     assert.are.equal("x", assert(three.threads:create {}).id)
   end)
 
+  it("takes whole milliseconds from any clock", function()
+    local time = 1234.75
+    local store = assert(moonbase.open(":memory:", { clock = function() return time end }))
+    local event = assert(store.events:append { stream = "s", type = "t" })
+    assert.are.equal("1234", tostring(event.at))
+    assert.are.equal("1234", tostring(assert(store.jobs:enqueue("q", {})).created_at))
+    for _, wrong in ipairs { 0 / 0, "noon" } do
+      time = wrong
+      local ok, err = pcall(store.events.append, store.events, { stream = "s", type = "t" })
+      assert.are.same({ false, "clock" }, { ok, err.field })
+    end
+  end)
+
   it("refuses a write through a connection that can only read", function()
     local path = files.database()
     assert(moonbase.open(path)):close()

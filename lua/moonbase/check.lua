@@ -144,6 +144,21 @@ check.duration = check.integer
 --- A time in milliseconds since 1970.
 check.time = check.integer
 
+--- A clock of the caller's as one of whole milliseconds: many give fractions too. It raises where
+--- the caller's gives no time.
+---@param clock? fun(): number
+---@return fun(): integer
+function check.clock(clock)
+  if not clock then return core.now end
+  return function()
+    local now = clock()
+    if type(now) == "number" and now >= -MAX_EXACT and now <= MAX_EXACT then
+      return to_integer(now - now % 1)
+    end
+    return errors.misuse("clock", "a time in milliseconds expected, got " .. tostring(now))
+  end
+end
+
 --- One word of a fixed set; any other raises.
 ---@param name string
 ---@param value any

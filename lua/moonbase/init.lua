@@ -275,11 +275,11 @@ function moonbase.open(path, options)
   end
   if ok and options.embed then ok, err = embed.check("embed", options.embed) end
   if not ok then return nil, err end
-  local clock = options.clock or core.now
+  local clock = check.clock(options.clock)
   local engine, failure, key = opening.acquire(path, options, clock(), teller(options.on_event))
   if not engine then return nil, failure end
   local context = Context.new {
-    engine = engine, scope_name = options.scope, clock = options.clock,
+    engine = engine, scope_name = options.scope, clock = clock,
     make_id = options.new_id, readonly = options.readonly, compress = options.compress,
     gc_every = options.gc and options.gc.every_commits, on_event = options.on_event,
     embedder = options.embed,
