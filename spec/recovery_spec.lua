@@ -201,6 +201,36 @@ describe("a damaged file", function()
     store:close()
   end)
 
+  it("is repaired where only the rows tell that something is gone", function()
+    local path
+    for sql, expected in pairs {
+      ["DELETE FROM messages WHERE key = (SELECT segment << 32 FROM threads WHERE id = 'thread 1') + 7"]
+        = { "messages" },
+      ["DELETE FROM segments WHERE id = (SELECT segment FROM threads WHERE id = 'thread 2')"] = {},
+      ["DELETE FROM session_nodes WHERE seq = 5"] = { "session_nodes" },
+      ["DELETE FROM sessions WHERE id = 'session'"] = { "session_details" },
+      ["DELETE FROM scopes"] = {},
+      ["DELETE FROM job_payloads WHERE key = 5"] = { "jobs" },
+      ["DELETE FROM vector_floats WHERE key & 4294967295 = 3"] = { "vector_items" },
+      ["DELETE FROM memory_vectors"] = { "vector_floats" },
+      ["DELETE FROM blob_pieces WHERE key & 255 = 2"] = { "blob_pieces", "blobs" },
+      ["DELETE FROM graph_nodes WHERE name = 'n3'"] = { "graph_details", "graph_edges" },
+      ["UPDATE messages SET body = '{' WHERE key & 4294967295 = 4"] = { "messages" },
+      ["UPDATE job_queues SET open = 3"] = {},
+    } do
+      path = damage.file(12)
+      local connection = assert(core.open(path, { raw = true }))
+      assert(connection:exec("PRAGMA foreign_keys=OFF; " .. sql))
+      connection:close()
+      local result = assert(moonbase.recover(path))
+      assert.is_string(result.quarantined, sql)
+      assert.are.same(expected, lost_tables(result.tables), sql)
+      local store = assert(moonbase.open(path, FAST))
+      damage.check(store)
+      store:close()
+    end
+  end)
+
   it("whose table of threads is gone has the threads again, by their index", function()
     local path = damage.file()
     local store = assert(moonbase.open(path, FAST))
