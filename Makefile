@@ -134,9 +134,9 @@ demo:
 
 # ONLY=threads measures one table; several are separated by spaces.
 bench:
-	@scripts/setup bench
+	@scripts/setup bench $(findstring nearest,$(ONLY))
 	@$(MAKE) --no-print-directory -s build $(BUILD)/bench/bare
-	-@$(MAKE) --no-print-directory -s $(BUILD)/bench/peers $(BUILD)/bench/vec0.so
+	-@$(if $(findstring nearest,$(ONLY)),$(MAKE) -s $(BUILD)/bench/peers $(BUILD)/bench/vec0.so)
 	@$(LUA_ENV) MOONBASE_BUILD=$(BUILD) LUA=$(LUA) ONLY="$(ONLY)" $(LUA) bench/run.lua
 
 # What moonbase is measured against: the same work in C on the same tables, without moonbase.
@@ -162,7 +162,8 @@ lint:
 lint-lua:
 	luacheck --quiet --no-cache .
 	$(LUAROCKS) lint moonbase-scm-1.rockspec
-	luajit scripts/loadable.lua $(LUA_FILES)
+	@echo luajit scripts/loadable.lua
+	@luajit scripts/loadable.lua $(LUA_FILES)
 
 # cppcheck takes an error record, filled only on failure, for one used uninitialized (ctuuninitvar);
 # clang-tidy follows the branches better, and one file at a time without false alarms.
