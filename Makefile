@@ -194,7 +194,8 @@ asan-test: build native
 valgrind:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory build native
-	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=few MOONBASE_POWER=1 ENGINES=$(LUA) UNDER="valgrind --quiet --error-exitcode=9 \
+	@MOONBASE_BUILD=$(BUILD) MOONBASE_FAULTS=few MOONBASE_POWER=1 ENGINES=$(LUA) \
+	    UNDER="valgrind --quiet --error-exitcode=9 \
 	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
 	    --keep-debuginfo=yes" scripts/test
 
