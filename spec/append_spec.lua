@@ -23,6 +23,21 @@ describe("append", function()
       { threads:count("t"), threads:get("t").created_at, threads:get("t").updated_at })
   end)
 
+  it("leaves no thread changed before it was made, however the clock runs on", function()
+    local ticking = 0
+    local running = assert(moonbase.open(":memory:", { clock = function()
+      ticking = ticking + 1
+      return ticking
+    end }))
+    assert(running.threads:append("t", { user("a") }))
+    assert(running.threads:replace("u", { user("a") }))
+    for _, id in ipairs { "t", "u" } do
+      local thread = running.threads:get(id)
+      assert.is_true(thread.created_at <= thread.updated_at)
+    end
+    running:close()
+  end)
+
   it("gives the records that a reader will get", function()
     local given = {
       { id = "m1", role = "user", content = "hi", extra = { 1, 2 } },

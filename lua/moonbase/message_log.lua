@@ -185,7 +185,8 @@ function message_log.extend(ctx, row, batch)
     record.message.id = record.id
   end
   row.count = before + #records
-  local ok, err = ctx.engine:run(ADVANCE, row.count, records[1].created_at, row.key)
+  -- Not the time of the records: they may have waited for the write lock while others wrote.
+  local ok, err = ctx.engine:run(ADVANCE, row.count, ctx:now(), row.key)
   if not ok then return nil, err end
   ok, err = message_index.note(ctx, row, before)
   if not ok then return nil, err end
