@@ -24,6 +24,12 @@ describe("error codes", function()
 end)
 
 describe("an error object", function()
+  it("prints as one line even where it quotes several", function()
+    local err = core.error("conflict", "'a\nb\r\27é'")
+    assert.are.equal("conflict: 'a\\nb\\x0d\\x1bé'", tostring(err))
+    assert.are.equal("'a\nb\r\27é'", err.message)
+  end)
+
   it("prints as one line, and carries its details", function()
     local err = errors.new("conflict", "lost", { expected = 1, actual = 2 })
     assert.are.equal("conflict: lost", tostring(err))

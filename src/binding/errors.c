@@ -74,12 +74,31 @@ int mbL_misuse(lua_State *L, int arg, const char *format, ...)
     return mbL_raise(L, &err);
 }
 
+// Pushes the text with its control characters written out: a message may quote an id, or what a
+// caller's function raised, and a log must not take that for several lines.
+static void push_one_line(lua_State *L, const char *text)
+{
+    luaL_Buffer line;
+    luaL_buffinit(L, &line);
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        char escape[8];
+        if (byte >= 0x20 && byte != 0x7f) {
+            luaL_addchar(&line, *text);
+        } else {
+            snprintf(escape, sizeof escape, "\\x%02x", byte);
+            luaL_addstring(&line, byte == '\n' ? "\\n" : escape);
+        }
+    }
+    luaL_pushresult(&line);
+}
+
 static int error_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_getfield(L, 1, "code");
     lua_getfield(L, 1, "message");
-    lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1));
+    push_one_line(L, lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1)));
     return 1;
 }
 
