@@ -415,6 +415,22 @@ describe("memory:search", function()
       assert.are.equal(1, search({ text = "tea", half_life = DAY, explain = true })[1].why.recency)
     end)
 
+    it("is all that counts, where neither words nor vectors have a weight", function()
+      remember("old", "tea in the garden of the tea house", { at = 0, importance = 1 })
+      remember("new", "tea", { at = 10 * DAY })
+      remember("other", "milk", { at = 10 * DAY, importance = 9 })
+      now = 10 * DAY
+      for _, mode in ipairs { "keyword", "vector", "hybrid" } do
+        local found = ids { text = "tea", mode = mode, k = 2,
+          weights = { keyword = 0, vector = 0, importance = 0, recency = 1 } }
+        assert.are.equal("new", found[1])
+        assert.are.equal(2, #found)
+        found = ids { text = "tea", mode = mode, filter = { id = { ne = "other" } },
+          weights = { keyword = 0, vector = 0, importance = 1 } }
+        assert.are.same({ "old", "new" }, found)
+      end
+    end)
+
     it("is importance", function()
       remember("a", "tea in the garden")
       remember("b", "tea in the garden", { importance = 0.9 })

@@ -17,6 +17,7 @@ local memory_query = {}
 ---@field k integer
 ---@field conditions moonbase.MemoryConditions
 ---@field weights moonbase.MemoryWeights
+---@field unweighed boolean  neither words nor vectors have a weight: they find without ranking
 ---@field half_life? integer
 ---@field expand integer
 ---@field mmr? number
@@ -92,6 +93,8 @@ local function weights_of(given, embedder)
   return weights
 end
 
+-- What has no weight does not look for candidates either, unless neither words nor vectors have
+-- one: then both find, and something else puts what they found in order.
 -- Recency counts where a half-life or a weight of it is given. In the other modes the order is that
 -- of the words or the vectors alone, unless the caller asks for more.
 local function complete(wish, query)
@@ -107,6 +110,7 @@ local function complete(wish, query)
     wish.weights[own], wish.weights[other] = given[own] or 1, 0
     wish.weights.importance = given.importance or 0
   end
+  wish.unweighed = wish.weights.keyword == 0 and wish.weights.vector == 0
   return wish
 end
 
@@ -116,7 +120,8 @@ local function is_zero(bytes)
 end
 
 local function vector_of_text(wish, embedder)
-  if not wish.text or not wish.text:find("%S") or wish.weights.vector == 0 then return true end
+  if not wish.text or not wish.text:find("%S") then return true end
+  if wish.mode == "keyword" or wish.weights.vector == 0 and not wish.unweighed then return true end
   local vectors, err = embed.run(embedder, { wish.text })
   if not vectors then return nil, err end
   if not is_zero(vectors[1]) then wish.vector = vectors[1] end

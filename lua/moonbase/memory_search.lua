@@ -125,9 +125,8 @@ end
 
 local function fill(pool, wish, count)
   local ok, err = true, nil
-  if wish.text and wish.mode ~= "vector" and wish.weights.keyword > 0 then
-    ok, err = pool:add_words(count)
-  end
+  local wanted = wish.weights.keyword > 0 or wish.unweighed
+  if wish.text and wish.mode ~= "vector" and wanted then ok, err = pool:add_words(count) end
   if ok and wish.vector then ok, err = pool:add_vectors(count) end
   if ok and wish.expand > 0 then ok, err = memory_names.expand(pool) end
   return ok, err
