@@ -12,9 +12,9 @@ enum { AROUND = 8, HALVES = 2, MOST = HALVES + AROUND };
 // lie between two cells are found as well in either.
 static const float clearly = 1.0f / 16;
 
-// What lies so much farther from the centre than the others do, by the square, came here when
-// no cell was near it. It goes to the tail, from where it comes to the nearest of all cells.
-static const float stray = 1.5f;
+// What lies so much farther from the centre, by the square, than the vectors of this cell or of
+// all cells do, came here when no cell was near it: all cells are asked whether one is by now.
+static const float stray = 2;
 
 // A cell in memory while vectors move.
 typedef struct cell {
@@ -29,6 +29,7 @@ typedef struct cut {
     size_t count;
     mb_cell_room room;
     uint8_t *sides;   // of each row of a full block
+    float usual;      // the mean square of all cells' spreads
     float *closeness; // likewise, to a centre
     float *best;      // likewise, to the best centre so far
     uint8_t *target;  // likewise: which of the cells that is
@@ -166,15 +167,6 @@ static void compare(cut *c, size_t from, size_t to)
     }
 }
 
-static bool give_to_tail(cut *c, cell *from, size_t at)
-{
-    mb_vector_rows *rows = &from->block.rows;
-    mb_vector_rows_write(rows, at, c->w->record);
-    close_gap(rows, at);
-    from->changed = true;
-    return mb_vector_append_to_tail(c->w, c->w->record);
-}
-
 // What each row of a cell would gain least by moving, and where to: nowhere yet.
 static void begin_to_compare(cut *c, size_t from, float least)
 {
@@ -186,6 +178,50 @@ static void begin_to_compare(cut *c, size_t from, float least)
     }
 }
 
+static cell *find_cell(cut *c, size_t number)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->cells[i].number == number)
+            return &c->cells[i];
+    }
+    return NULL;
+}
+
+// Moves a row to a cell that is clearly nearer, unless that is full.
+static bool move_home(cut *c, cell *from, size_t at, size_t number, float closeness)
+{
+    mb_vector_rows *rows = &from->block.rows;
+    mb_vector_card *card = mb_vector_view_find(c->w->view, number);
+    cell *to = find_cell(c, number);
+    size_t full = mb_block_records(c->w->set->dim);
+    size_t records = to != NULL ? to->block.rows.count : card->records;
+    if (to == from || closeness <= c->best[at] || records >= full - 1)
+        return true;
+    if (to != NULL) {
+        move(from, at, to);
+        return true;
+    }
+    mb_vector_card_stretch(card, rows->norms[at] * rows->norms[at] - 2 * closeness);
+    close_gap(rows, at);
+    from->changed = true;
+    return mb_vector_append(c->w, card, c->w->record);
+}
+
+// Asks all cells.
+static bool send_home(cut *c, cell *from, size_t at)
+{
+    mb_vector_writer *w = c->w;
+    mb_vector_top nearest = { .limit = 1 };
+    mb_vector_rows_write(&from->block.rows, at, w->record);
+    bool good = mb_vector_rank_cells(w, w->record, &nearest);
+    if (good) {
+        size_t number = w->view->cells.rows.serials[nearest.items[0].serial];
+        good = move_home(c, from, at, number, (float)nearest.items[0].key);
+    }
+    sqlite3_free(nearest.items);
+    return good;
+}
+
 // Moves the rows of a cell to whichever is clearly nearer: rows of the halves to any, others to
 // a half.
 static bool settle(cut *c, size_t from)
@@ -194,6 +230,7 @@ static bool settle(cut *c, size_t from)
     mb_vector_rows *rows = &one->block.rows;
     size_t full = mb_block_records(c->w->set->dim);
     float spread = card_of(c, one)->spread, square = spread * spread, least = clearly * square;
+    float far = stray * (square < c->usual ? square : c->usual);
     begin_to_compare(c, from, least);
     for (size_t to = 0; to < (from < HALVES ? c->count : HALVES); to++) {
         if (to != from)
@@ -205,10 +242,20 @@ static bool settle(cut *c, size_t from)
         float apart = rows->norms[i] * rows->norms[i] - 2 * (c->best[i] - least);
         if (to != one && to->block.rows.count < full - 1)
             move(one, i, to);
-        else if (to == one && from < HALVES && apart > stray * square)
-            good = give_to_tail(c, one, i);
+        else if (to == one && from < HALVES && apart > far)
+            good = send_home(c, one, i);
     }
     return good;
+}
+
+static float usual_square(const mb_vector_view *view)
+{
+    double squares = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->cards[i].centre != NULL)
+            squares += (double)view->cards[i].spread * (double)view->cards[i].spread;
+    }
+    return (float)(squares / (double)view->cells.rows.count);
 }
 
 // Makes the card say what is in the cell now.
@@ -256,6 +303,7 @@ static bool run(cut *c, size_t number)
     if (!allocate(c) || !load(c, number) || !divide(c) || !load_around(c) || !set_centres(c))
         return false;
     bool good = true;
+    c->usual = usual_square(c->w->view);
     for (size_t i = 0; good && i < c->count; i++)
         good = settle(c, i);
     return good && set_centres(c) && write_cells(c);

@@ -40,21 +40,34 @@ static void free_movers(movers *m)
     sqlite3_free(m->memory);
 }
 
-// How close the mover whose codes are at hand is to some centres.
-static void compare(const mb_vector_writer *w, movers *m, size_t mover, size_t first,
-                    size_t count)
+// The products of the codes at hand with those of some centres.
+static void multiply(const mb_vector_writer *w, movers *m, size_t first, size_t count)
 {
     const mb_vector_rows *cells = &w->view->cells.rows;
     size_t stride = mb_vector_stride(cells->dim);
     w->kernel->dots(cells->codes + first * stride, stride, count, m->codes, m->products);
+}
+
+// How close the mover that these are of is to one of the centres.
+static float closeness_of(const mb_vector_writer *w, const movers *m, size_t mover,
+                          size_t first, size_t at)
+{
+    const mb_vector_rows *cells = &w->view->cells.rows;
+    float norm = cells->norms[first + at];
+    float factor = cells->factors[first + at] * m->block.rows.factors[mover];
+    return factor * (float)m->products[at] - norm * norm / 2;
+}
+
+static void compare(const mb_vector_writer *w, movers *m, size_t mover, size_t first,
+                    size_t count)
+{
+    multiply(w, m, first, count);
     for (size_t i = 0; i < count; i++) {
-        size_t cell = first + i;
-        float product =
-            cells->factors[cell] * m->block.rows.factors[mover] * (float)m->products[i];
-        float closeness = product - cells->norms[cell] * cells->norms[cell] / 2;
+        float closeness = closeness_of(w, m, mover, first, i);
         if (closeness > m->closeness[mover]) {
+            uint64_t number = w->view->cells.rows.serials[first + i];
             m->closeness[mover] = closeness;
-            m->targets[mover] = (uint64_t)cells->serials[cell] << 32 | mover;
+            m->targets[mover] = number << 32 | mover;
         }
     }
 }
@@ -74,23 +87,31 @@ static void find_targets(const mb_vector_writer *w, movers *m, size_t from, size
     }
 }
 
-bool mb_vector_rank_cells(mb_vector_writer *w, const uint8_t *record, mb_vector_top *order)
+static void rank(const mb_vector_writer *w, movers *m, mb_vector_top *order)
 {
     const mb_vector_rows *cells = &w->view->cells.rows;
+    mb_vector_rows_query(&m->block.rows, 0, m->codes);
+    for (size_t first = 0; first < cells->count; first += TOGETHER) {
+        size_t rest = cells->count - first, count = rest < TOGETHER ? rest : TOGETHER;
+        multiply(w, m, first, count);
+        for (size_t i = 0; i < count; i++)
+            mb_vector_top_add(order, (double)closeness_of(w, m, 0, first, i),
+                              (uint32_t)(first + i));
+    }
+    mb_vector_top_sort(order);
+}
+
+bool mb_vector_rank_cells(mb_vector_writer *w, const uint8_t *record, mb_vector_top *order)
+{
     movers m = { 0 };
     order->items = sqlite3_malloc64((order->limit + 1) * sizeof *order->items);
     bool good = order->items != NULL || mb_reader_no_memory(w->reader);
     good = good && allocate(w, &m, 1);
-    if (good)
+    if (good && order->limit > 0) {
         mb_vector_rows_read(&m.block.rows, 0, MB_DOT, record);
-    for (size_t i = 0; good && order->limit > 0 && i < cells->count; i++) {
-        m.closeness[0] = -INFINITY;
-        mb_vector_rows_query(&m.block.rows, 0, m.codes);
-        compare(w, &m, 0, i, 1);
-        mb_vector_top_add(order, (double)m.closeness[0], (uint32_t)i);
+        rank(w, &m, order);
     }
     free_movers(&m);
-    mb_vector_top_sort(order);
     return good;
 }
 

@@ -8,7 +8,8 @@
 MB_HIDDEN_BEGIN
 
 // Ranks the cells (by their place among the view's cells) for a record, the nearest first, into
-// 'order', whose items the caller frees. False with the reader's error filled, as with all that
+// 'order', whose items the caller frees: closeness as in
+// vector_cells.h. False with the reader's error filled, as with all that
 // follow.
 bool mb_vector_rank_cells(mb_vector_writer *writer, const uint8_t *record,
                           mb_vector_top *order);
