@@ -139,7 +139,8 @@ describe("all parts, written by processes that are killed,", function()
       end
     until #page < 200
     for name in pairs(acknowledged) do
-      assert.are.equal(store.kv:get(name, "last").round, labels[name])
+      local last = store.kv:get(name, "last") -- nothing where it was killed at once
+      assert.are.equal(last and last.round, labels[name])
     end
     store:close()
   end)
