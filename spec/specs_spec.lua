@@ -169,6 +169,27 @@ for name, argument in pairs { specs = "definition", profiles = "profile" } do
         assert.are.same({ { v = 2 }, 2 }, { part:get("a", 2) })
       end)
 
+      it("forgets old revisions, never the newest, and numbers go on", function()
+        for i = 1, 4 do part:put("a", { v = i }) end
+        for i = 1, 3 do part:put("b", { v = i }) end
+        assert.are.equal(2, part:prune("a", { keep = 2 }))
+        assert.are.equal(0, part:prune("a", { keep = 2 }))
+        assert.are.equal(0, part:prune("none", { keep = 1 }))
+        assert.are.equal("4 3", conversation.fields(part:history("a").items, "revision"))
+        assert.is_nil(part:get("a", 2))
+        assert.are.same({ { v = 4 }, 4 }, { part:get("a") })
+        part:delete("a")
+        assert.are.equal(1, part:prune("a", { keep = 1 }))
+        assert.are.same({ { v = 4 }, 4 }, { part:get("a", 4) })
+        assert.are.equal(5, part:put("a", {}))
+        assert.are.equal(3, #part:history("b").items)
+        refuses("invalid", "id", part.prune, part, "", { keep = 1 })
+        refuses("invalid", "keep", part.prune, part, "a", { keep = 0 })
+        raises("options", part.prune, part, "a")
+        raises("options", part.prune, part, "a", { older_than = 1 })
+        raises("keep", part.prune, part, "a", {})
+      end)
+
       it("comes in pages that neither repeat nor skip", function()
         for i = 1, 5 do part:put("a", { v = i }) end
         local page = part:history("a", { limit = 2 })
@@ -246,6 +267,7 @@ for name, argument in pairs { specs = "definition", profiles = "profile" } do
       assert.are.same({ v = 1 }, reader[name]:get("a"))
       refuses("readonly", nil, reader[name].put, reader[name], "a", {})
       refuses("readonly", nil, reader[name].delete, reader[name], "a")
+      refuses("readonly", nil, reader[name].prune, reader[name], "a", { keep = 1 })
       reader:close()
     end)
 
@@ -293,6 +315,7 @@ for name, argument in pairs { specs = "definition", profiles = "profile" } do
           ["get of a revision"] = function() return part:get("b", 1) end,
           list = function() return part:list { limit = 2, total = true } end,
           history = function() return part:history("b", { limit = 2, total = true }) end,
+          prune = function() return part:prune("seed", { keep = 2 }) end,
         }
       end
 

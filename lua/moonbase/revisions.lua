@@ -40,6 +40,11 @@ local SQL = {
     INSERT INTO %s_history (document, revision, updated_at, body)
     VALUES ($document, $revision, $now, $body)]],
   delete = "UPDATE %s SET live = 0 WHERE scope = $scope AND id = $id",
+  prune = [[
+    DELETE FROM %s_history WHERE key IN (SELECT key FROM %s_history
+      WHERE document = (SELECT key FROM %s WHERE scope = $scope AND id = $id)
+        AND revision <= (SELECT revision FROM %s WHERE scope = $scope AND id = $id) - $keep
+      ORDER BY revision LIMIT 10000)]],
 }
 
 local function new_list(part)
@@ -249,6 +254,27 @@ function Revisions:delete(id, options)
   rules, err = Revisions.rules(options)
   if not rules then return nil, err end
   return self.ctx:write(delete, self, id, rules.expected)
+end
+
+local function prune(self, id, keep)
+  local scope, err = self.ctx:scope()
+  if not scope then return nil, err end
+  return self.ctx.engine:run(self.kind.sql.prune, scope, id, keep)
+end
+
+--- Forgets old revisions of a document, up to 10,000 of them; those of one that was deleted too.
+---@param id string
+---@param options { keep: integer }  how many of the newest stay, 1 or more
+---@return integer|nil count
+---@return moonbase.Error|nil err  `invalid`
+function Revisions:prune(id, options)
+  local ok, err = check.id("id", id)
+  if not ok then return nil, err end
+  check.options("options", check.type("options", options, "table"), { keep = "number" })
+  local keep
+  keep, err = check.positive("keep", options.keep)
+  if not keep then return nil, err end
+  return self.ctx:write(prune, self, id, keep)
 end
 
 return Revisions
