@@ -328,8 +328,8 @@ static int connection_statements(lua_State *L)
     return 1;
 }
 
-// Rolls back what the calling coroutine seems to have open: nginx gives the coroutine of a request
-// that is over to another one.
+// Rolls back what the calling coroutine seems to have open: nginx gives the coroutine of a
+// request that is over to another one.
 static int connection_disown(lua_State *L)
 {
     mb_connection *c = mbL_check_connection(L);
