@@ -57,6 +57,11 @@ void mb_reader_bind_text(mb_reader *r, int index, const char *text, size_t lengt
     sqlite3_bind_text64(r->statement->handle, index, text, length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+void mb_reader_bind_blob(mb_reader *r, int index, const void *bytes, size_t length)
+{
+    sqlite3_bind_blob64(r->statement->handle, index, bytes, length, SQLITE_STATIC);
+}
+
 bool mb_reader_row(mb_reader *r)
 {
     if (!mb_reader_good(r))
@@ -67,6 +72,14 @@ bool mb_reader_row(mb_reader *r)
     if (result != SQLITE_DONE)
         mb_sqlite_fail(&r->err, r->link->cache.db, result, "read");
     return false;
+}
+
+bool mb_reader_run(mb_reader *r)
+{
+    while (mb_reader_row(r)) {
+    }
+    mb_reader_done(r);
+    return mb_reader_good(r);
 }
 
 int64_t mb_reader_integer(const mb_reader *r, int column)
@@ -86,6 +99,15 @@ const char *mb_reader_text(mb_reader *r, int column, size_t *length)
     if (text == NULL)
         mb_reader_no_memory(r);
     return text;
+}
+
+const uint8_t *mb_reader_blob(mb_reader *r, int column, size_t *length)
+{
+    const uint8_t *bytes = sqlite3_column_blob(r->statement->handle, column);
+    *length = (size_t)sqlite3_column_bytes(r->statement->handle, column);
+    if (bytes == NULL && sqlite3_errcode(r->link->cache.db) == SQLITE_NOMEM)
+        mb_reader_no_memory(r);
+    return bytes;
 }
 
 bool mb_reader_is_null(const mb_reader *r, int column)

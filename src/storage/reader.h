@@ -29,19 +29,27 @@ void mb_reader_close(mb_reader *r);
 // when it can be stepped. The statement that was in use is put down, unless it is the same one.
 bool mb_reader_use(mb_reader *r, const char *sql);
 
-// Binds a parameter of the statement, from 1. Text must stay where it is.
+// Binds a parameter of the statement, from 1. Text and bytes must stay where they are.
 void mb_reader_bind(mb_reader *r, int index, int64_t value);
 void mb_reader_bind_text(mb_reader *r, int index, const char *text, size_t length);
+void mb_reader_bind_blob(mb_reader *r, int index, const void *bytes, size_t length);
 
 // The next row: true when there is one. Without one the statement can be bound anew after
 // another mb_reader_use.
 bool mb_reader_row(mb_reader *r);
+
+// Runs the statement to its end and puts it down, whatever rows it gives. False when it failed.
+bool mb_reader_run(mb_reader *r);
 
 // A column of the present row, from 0; a NULL is 0. The text is valid until the next row; a
 // lack of memory gives NULL and fails the reader.
 int64_t mb_reader_integer(const mb_reader *r, int column);
 double mb_reader_number(const mb_reader *r, int column);
 const char *mb_reader_text(mb_reader *r, int column, size_t *length);
+
+// The bytes of a column, valid until the next row. NULL where there are none; a lack of memory
+// gives NULL and fails the reader.
+const uint8_t *mb_reader_blob(mb_reader *r, int column, size_t *length);
 bool mb_reader_is_null(const mb_reader *r, int column);
 
 // Puts the statement down. Needed before anything else uses the connection.

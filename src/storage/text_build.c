@@ -180,8 +180,8 @@ bool mb_text_tail_add(mb_reader *r, int64_t set, uint32_t serial, const mb_text_
     bool added = mb_reader_use(r, "INSERT INTO text_tail (key, data) VALUES ($key, $data)");
     if (added) {
         mb_reader_bind(r, 1, tail_key(set, serial));
-        mb_text_bind_blob(r, 2, data, *size);
-        added = mb_text_run(r);
+        mb_reader_bind_blob(r, 2, data, *size);
+        added = mb_reader_run(r);
     }
     sqlite3_free(data);
     return added;
@@ -192,7 +192,7 @@ bool mb_text_tail_delete(mb_reader *r, int64_t set, uint32_t serial, bool *found
     if (!mb_reader_use(r, "DELETE FROM text_tail WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, tail_key(set, serial));
-    bool done = mb_text_run(r);
+    bool done = mb_reader_run(r);
     *found = done && sqlite3_changes64(r->link->cache.db) > 0;
     return done;
 }
@@ -264,5 +264,5 @@ bool mb_text_tail_drain(mb_reader *r, int64_t set, mb_text_builder *b)
         !mb_reader_use(r, "DELETE FROM text_tail WHERE key BETWEEN $first AND $last"))
         return false;
     bind_tail(r, set);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }

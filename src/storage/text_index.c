@@ -111,5 +111,5 @@ bool mb_text_drop(mb_reader *r, int64_t set)
     if (!good || !mb_reader_use(r, "DELETE FROM text_sets WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, set);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }

@@ -117,8 +117,8 @@ static bool write_row(mb_reader *r, int64_t key, const uint8_t *data, size_t siz
                           " ON CONFLICT (key) DO UPDATE SET data = excluded.data"))
         return false;
     mb_reader_bind(r, 1, key);
-    mb_text_bind_blob(r, 2, data, size);
-    return mb_text_run(r);
+    mb_reader_bind_blob(r, 2, data, size);
+    return mb_reader_run(r);
 }
 
 static uint8_t *write_part(uint8_t *out, const mb_text_part *part)
@@ -180,7 +180,7 @@ static bool delete_row(mb_reader *r, int64_t key)
     if (!mb_reader_use(r, "DELETE FROM text_lists WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, key);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }
 
 static void find_peaks(mb_text_part *part, const mb_posting *items)
@@ -268,5 +268,5 @@ bool mb_text_list_delete(mb_reader *r, int64_t segment, uint32_t list)
         return false;
     mb_reader_bind(r, 1, mb_text_chunk_key(segment, list, 1));
     mb_reader_bind(r, 2, mb_text_chunk_key(segment, list, (1u << MB_TEXT_LIST_BITS) - 1));
-    return mb_text_run(r) && delete_row(r, mb_text_directory_key(segment, list));
+    return mb_reader_run(r) && delete_row(r, mb_text_directory_key(segment, list));
 }

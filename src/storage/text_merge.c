@@ -143,7 +143,7 @@ static bool cut(merge *m, const source *s)
         return false;
     mb_reader_bind(r, 1, mb_text_key(key, 0));
     mb_reader_bind(r, 2, s->key != 0 ? s->key : mb_text_key(key, MB_TEXT_PLACES - 1));
-    if (!mb_text_run(r))
+    if (!mb_reader_run(r))
         return false;
     s->segment->low = m->place;
     return (s->key == 0 ||

@@ -75,10 +75,10 @@ bool mb_text_page_write(mb_reader *r, int64_t key, const uint8_t *data, size_t s
         if (!mb_reader_use(r, "INSERT INTO text_pages (key, data) VALUES ($key, $data)"
                               " ON CONFLICT (key) DO UPDATE SET data = excluded.data"))
             return false;
-        mb_text_bind_blob(r, 2, data, size);
+        mb_reader_bind_blob(r, 2, data, size);
     }
     mb_reader_bind(r, 1, key);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }
 
 bool mb_text_page_entry(mb_reader *r, const mb_text_bytes *page, uint64_t hash,

@@ -5,26 +5,10 @@
 // Keys of segments take the bits that places leave of an integer.
 #define MOST_SEGMENTS (((int64_t)1 << (63 - MB_TEXT_PLACE_BITS)) - 1)
 
-bool mb_text_run(mb_reader *r)
-{
-    while (mb_reader_row(r)) {
-    }
-    mb_reader_done(r);
-    return mb_reader_good(r);
-}
-
-void mb_text_bind_blob(mb_reader *r, int index, const void *data, size_t size)
-{
-    sqlite3_bind_blob64(r->statement->handle, index, data, size, SQLITE_STATIC);
-}
-
 const uint8_t *mb_text_blob(mb_reader *r, int column, size_t *size)
 {
-    const uint8_t *data = sqlite3_column_blob(r->statement->handle, column);
-    *size = (size_t)sqlite3_column_bytes(r->statement->handle, column);
-    if (data == NULL && sqlite3_errcode(r->link->cache.db) == SQLITE_NOMEM)
-        mb_reader_no_memory(r);
-    else if (data == NULL)
+    const uint8_t *data = mb_reader_blob(r, column, size);
+    if (data == NULL)
         mb_text_damaged(r);
     return data;
 }
@@ -67,7 +51,7 @@ bool mb_text_set_write(mb_reader *r, const mb_text_set *set)
     mb_reader_bind(r, 3, set->words);
     mb_reader_bind(r, 4, set->tail_docs);
     mb_reader_bind(r, 5, set->tail_bytes);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }
 
 static void read_segment(const mb_reader *r, mb_text_segment *s)
@@ -145,7 +129,7 @@ bool mb_text_segment_add(mb_reader *r, int64_t set, mb_text_segment *s)
     mb_reader_bind(r, 2, set);
     mb_reader_bind(r, 3, s->level);
     bind_segment(r, 4, s);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }
 
 bool mb_text_segment_write(mb_reader *r, const mb_text_segment *s)
@@ -156,7 +140,7 @@ bool mb_text_segment_write(mb_reader *r, const mb_text_segment *s)
         return false;
     bind_segment(r, 1, s);
     mb_reader_bind(r, 8, s->key);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }
 
 static bool delete_range(mb_reader *r, const char *sql, int64_t segment)
@@ -165,7 +149,7 @@ static bool delete_range(mb_reader *r, const char *sql, int64_t segment)
         return false;
     mb_reader_bind(r, 1, mb_text_key(segment, 0));
     mb_reader_bind(r, 2, mb_text_key(segment, MB_TEXT_PLACES - 1));
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }
 
 bool mb_text_segment_delete(mb_reader *r, int64_t key)
@@ -175,5 +159,5 @@ bool mb_text_segment_delete(mb_reader *r, int64_t key)
         !mb_reader_use(r, "DELETE FROM text_segments WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, key);
-    return mb_text_run(r);
+    return mb_reader_run(r);
 }

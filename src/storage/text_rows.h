@@ -72,13 +72,7 @@ bool mb_text_segment_write(mb_reader *r, const mb_text_segment *segment);
 // Removes a segment with all that is in it.
 bool mb_text_segment_delete(mb_reader *r, int64_t key);
 
-// Runs the statement in use to its end.
-bool mb_text_run(mb_reader *r);
-
-// Binds bytes, which must stay where they are.
-void mb_text_bind_blob(mb_reader *r, int index, const void *data, size_t size);
-
-// A blob of the present row, valid until the next one.
+// A blob of the present row, valid until the next one. There must be one.
 const uint8_t *mb_text_blob(mb_reader *r, int column, size_t *size);
 
 // The index is damaged. Returns false.

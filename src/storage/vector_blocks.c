@@ -32,15 +32,31 @@ bool mb_vectors_damaged(mb_reader *r, const mb_vector_set *set)
                           (long long)set->key);
 }
 
+bool mb_vector_missing(mb_reader *r, const mb_vector_set *set, uint32_t serial)
+{
+    return mb_reader_fail(r, MB_CORRUPT, "vector %u of collection %lld is damaged", serial,
+                          (long long)set->key);
+}
+
+bool mb_vector_numbers(mb_reader *r, const mb_vector_set *set, int column, uint32_t serial,
+                       float *values)
+{
+    size_t length;
+    const uint8_t *bytes = mb_reader_blob(r, column, &length);
+    if (bytes == NULL || length != 4 * set->dim)
+        return mb_vector_missing(r, set, serial);
+    for (size_t i = 0; i < set->dim; i++)
+        values[i] = mb_read_f32(bytes + 4 * i);
+    return true;
+}
+
 // The present row's records.
 static bool unpack(mb_reader *r, const mb_vector_set *set, size_t records, mb_vector_rows *rows,
                    bool *plain)
 {
     size_t size = mb_record_size(set->dim);
-    const uint8_t *data = sqlite3_column_blob(r->statement->handle, 0);
-    size_t length = (size_t)sqlite3_column_bytes(r->statement->handle, 0);
-    if (data == NULL && sqlite3_errcode(r->link->cache.db) == SQLITE_NOMEM)
-        return mb_reader_no_memory(r);
+    size_t length;
+    const uint8_t *data = mb_reader_blob(r, 0, &length);
     if (data == NULL || length < records * size)
         return mb_vectors_damaged(r, set);
     *plain = true;
@@ -81,14 +97,6 @@ static bool put_down(mb_block_writer *w)
     return blob == NULL || check(w, sqlite3_blob_close(blob));
 }
 
-static bool run(mb_reader *r)
-{
-    while (mb_reader_row(r)) {
-    }
-    mb_reader_done(r);
-    return mb_reader_good(r);
-}
-
 static bool put_row(mb_block_writer *w, size_t block, const uint8_t *bytes, size_t size)
 {
     mb_reader *r = w->reader;
@@ -97,8 +105,8 @@ static bool put_row(mb_block_writer *w, size_t block, const uint8_t *bytes, size
                           " ON CONFLICT (key) DO UPDATE SET data = excluded.data"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, block));
-    sqlite3_bind_blob64(r->statement->handle, 2, bytes, size, SQLITE_STATIC);
-    return run(r);
+    mb_reader_bind_blob(r, 2, bytes, size);
+    return mb_reader_run(r);
 }
 
 bool mb_block_write(mb_block_writer *w, size_t block, const mb_vector_rows *rows)
@@ -126,7 +134,7 @@ bool mb_block_make(mb_block_writer *w, size_t block, bool first)
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, block));
     mb_reader_bind(r, 2, (int64_t)(records * mb_record_size(w->set->dim)));
-    return run(r);
+    return mb_reader_run(r);
 }
 
 static bool open_block(mb_block_writer *w, size_t block)
@@ -177,7 +185,7 @@ bool mb_block_delete(mb_block_writer *w, size_t block)
     if (!put_down(w) || !mb_reader_use(r, "DELETE FROM vector_blocks WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, block));
-    return run(r);
+    return mb_reader_run(r);
 }
 
 bool mb_block_close(mb_block_writer *w)

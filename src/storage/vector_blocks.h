@@ -43,6 +43,14 @@ int64_t mb_vector_key(const mb_vector_set *set, size_t number);
 // Fails the reader for damage. Returns false.
 bool mb_vectors_damaged(mb_reader *reader, const mb_vector_set *set);
 
+// Reads the exact numbers of a vector from a column of the present row. False with the reader's
+// error filled when they are not there.
+bool mb_vector_numbers(mb_reader *reader, const mb_vector_set *set, int column, uint32_t serial,
+                       float *values);
+
+// Fails the reader for a vector that is not there whole. Returns false.
+bool mb_vector_missing(mb_reader *reader, const mb_vector_set *set, uint32_t serial);
+
 // Unpacks the first records of a block into rows that have room for them. `plain` becomes false
 // when the approximation cannot deal with one of the norms.
 bool mb_block_read(mb_reader *reader, const mb_vector_set *set, size_t block, size_t records,

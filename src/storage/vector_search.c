@@ -43,24 +43,11 @@ typedef struct scan {
     uint32_t first, last; // of those that are wanted
 } scan;
 
-static bool no_vector(scan *s, uint32_t serial)
-{
-    return mb_reader_fail(s->reader, MB_CORRUPT, "vector %u of collection %lld is damaged",
-                          serial, (long long)s->set->key);
-}
-
 // Takes the vector in the present row in.
 static bool take(scan *s, int column, uint32_t serial)
 {
-    size_t dim = s->set->dim;
-    const uint8_t *bytes = sqlite3_column_blob(s->reader->statement->handle, column);
-    if (bytes == NULL && sqlite3_errcode(s->reader->link->cache.db) == SQLITE_NOMEM)
-        return mb_reader_no_memory(s->reader);
-    if (bytes == NULL ||
-        (size_t)sqlite3_column_bytes(s->reader->statement->handle, column) != 4 * dim)
-        return no_vector(s, serial);
-    for (size_t i = 0; i < dim; i++)
-        s->wish->row[i] = mb_read_f32(bytes + 4 * i);
+    if (!mb_vector_numbers(s->reader, s->set, column, serial, s->wish->row))
+        return false;
     double nearness = mb_vector_nearness(s->wish->kernel, s->wish->query, s->wish->row);
     mb_vector_top_add(s->top, nearness, serial);
     return true;
@@ -74,7 +61,7 @@ static bool look_up(scan *s, uint32_t serial)
     mb_reader_bind(r, 1, mb_vector_key(s->set, serial));
     if (mb_reader_row(r))
         return take(s, 0, serial);
-    return mb_reader_good(r) && (s->lenient || no_vector(s, serial));
+    return mb_reader_good(r) && (s->lenient || mb_vector_missing(r, s->set, serial));
 }
 
 static bool read_all(scan *s)

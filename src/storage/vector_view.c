@@ -153,19 +153,17 @@ void mb_vector_view_remove(mb_vector_view *view, mb_vector_card *card)
 static bool read_centre(mb_reader *r, const mb_vector_set *set, mb_vector_view *view,
                         mb_vector_card *card)
 {
-    size_t size = mb_record_size(set->dim);
-    const void *bytes = sqlite3_column_blob(r->statement->handle, 7);
-    if (bytes == NULL && sqlite3_errcode(r->link->cache.db) == SQLITE_NOMEM)
-        return mb_reader_no_memory(r);
-    if (bytes == NULL || (size_t)sqlite3_column_bytes(r->statement->handle, 7) != size)
+    size_t length, size = mb_record_size(set->dim);
+    const uint8_t *bytes = mb_reader_blob(r, 7, &length);
+    if (bytes == NULL || length != size)
         return mb_vectors_damaged(r, set);
     card->centre = sqlite3_malloc64(size);
     if (card->centre == NULL)
         return mb_reader_no_memory(r);
     memcpy(card->centre, bytes, size);
     mb_write_u32(card->centre, (uint32_t)card->number);
-    card->spread = (float)sqlite3_column_double(r->statement->handle, 5);
-    card->reach = (float)sqlite3_column_double(r->statement->handle, 6);
+    card->spread = (float)mb_reader_number(r, 5);
+    card->reach = (float)mb_reader_number(r, 6);
     return add_cell(r, set, view, card);
 }
 
@@ -244,14 +242,6 @@ bool mb_vector_view_load(mb_reader *r, const mb_vector_set *set, mb_vector_view 
     return true;
 }
 
-static bool run(mb_reader *r)
-{
-    while (mb_reader_row(r)) {
-    }
-    mb_reader_done(r);
-    return mb_reader_good(r);
-}
-
 bool mb_vector_card_write(mb_reader *r, const mb_vector_set *set, mb_vector_card *card,
                           const char *stamp, size_t stamp_length)
 {
@@ -275,13 +265,12 @@ bool mb_vector_card_write(mb_reader *r, const mb_vector_set *set, mb_vector_card
     if (card->centre != NULL) {
         sqlite3_bind_double(statement, 6, (double)card->spread);
         sqlite3_bind_double(statement, 7, (double)card->reach);
-        sqlite3_bind_blob64(statement, 8, card->centre, mb_record_size(set->dim),
-                            SQLITE_STATIC);
+        mb_reader_bind_blob(r, 8, card->centre, mb_record_size(set->dim));
     }
     memcpy(card->stamp, stamp, stamp_length);
     card->stamp[stamp_length] = '\0';
     card->changed = false;
-    return run(r);
+    return mb_reader_run(r);
 }
 
 bool mb_vector_card_delete(mb_reader *r, const mb_vector_set *set, size_t number)
@@ -289,5 +278,5 @@ bool mb_vector_card_delete(mb_reader *r, const mb_vector_set *set, size_t number
     if (!mb_reader_use(r, "DELETE FROM vector_cards WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(set, number));
-    return run(r);
+    return mb_reader_run(r);
 }

@@ -74,14 +74,6 @@ bool mb_vector_drop_block(mb_vector_writer *w, mb_vector_card *card)
     return dropped;
 }
 
-static bool run(mb_reader *r)
-{
-    while (mb_reader_row(r)) {
-    }
-    mb_reader_done(r);
-    return mb_reader_good(r);
-}
-
 static bool write_numbers(mb_vector_writer *w, const char *sql, uint32_t serial,
                           const uint8_t *vector)
 {
@@ -89,14 +81,8 @@ static bool write_numbers(mb_vector_writer *w, const char *sql, uint32_t serial,
     if (!mb_reader_use(r, sql))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, serial));
-    sqlite3_bind_blob64(r->statement->handle, 2, vector, 4 * w->set->dim, SQLITE_STATIC);
-    return run(r);
-}
-
-static bool no_vector(mb_vector_writer *w, uint32_t serial)
-{
-    return mb_reader_fail(w->reader, MB_CORRUPT, "vector %u of collection %lld is damaged",
-                          serial, (long long)w->set->key);
+    mb_reader_bind_blob(r, 2, vector, 4 * w->set->dim);
+    return mb_reader_run(r);
 }
 
 // The numbers that the file has.
@@ -106,16 +92,10 @@ static bool read_numbers(mb_vector_writer *w, uint32_t serial)
     if (!mb_reader_use(r, "SELECT vector FROM vector_floats WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, serial));
-    bool found = mb_reader_row(r);
-    const uint8_t *bytes = found ? sqlite3_column_blob(r->statement->handle, 0) : NULL;
-    if (found && bytes == NULL && sqlite3_errcode(r->link->cache.db) == SQLITE_NOMEM)
-        mb_reader_no_memory(r);
-    else if (mb_reader_good(r) &&
-             (bytes == NULL ||
-              (size_t)sqlite3_column_bytes(r->statement->handle, 0) != 4 * w->set->dim))
-        no_vector(w, serial);
-    for (size_t i = 0; mb_reader_good(r) && i < w->set->dim; i++)
-        w->values[i] = mb_read_f32(bytes + 4 * i);
+    if (mb_reader_row(r))
+        mb_vector_numbers(r, w->set, 0, serial, w->values);
+    else
+        mb_vector_missing(r, w->set, serial);
     mb_reader_done(r);
     return mb_reader_good(r);
 }
@@ -171,7 +151,7 @@ static bool locate(mb_vector_writer *w, uint32_t serial, place *found)
     mb_vector_encode(w->values, w->set->dim, w->set->metric, serial, w->record);
     return look_in_tail(w, serial, found) &&
            (found->card != NULL || look_in_cells(w, serial, found)) &&
-           (found->card != NULL || no_vector(w, serial));
+           (found->card != NULL || mb_vector_missing(w->reader, w->set, serial));
 }
 
 // The last record takes the place that is free; what it leaves behind is wiped.
@@ -231,7 +211,7 @@ bool mb_vector_remove(mb_vector_writer *w, uint32_t serial)
     if (!forget(w, serial) || !mb_reader_use(r, "DELETE FROM vector_floats WHERE key = $key"))
         return false;
     mb_reader_bind(r, 1, mb_vector_key(w->set, serial));
-    return run(r);
+    return mb_reader_run(r);
 }
 
 static bool write_cards(mb_vector_writer *w)
