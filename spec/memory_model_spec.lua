@@ -164,11 +164,16 @@ describe("memory and a plain table agree", function()
     return name == namespace or name:sub(1, #namespace + 1) == namespace .. "/"
   end
 
-  local function matches(record, query)
-    for _, tag in ipairs(query.tag and (record.tags or {}) or {}) do
-      if tag == query.tag then query = { type = query.type, namespace = query.namespace } end
+  local function has(list, wanted)
+    for _, item in ipairs(list or {}) do
+      if item == wanted then return true end
     end
-    return not query.tag and (not query.type or record.type == query.type)
+    return false
+  end
+
+  local function matches(record, query)
+    return (not query.tag or has(record.tags, query.tag))
+      and (not query.type or record.type == query.type)
       and (not query.namespace or covers(query.namespace, record.namespace))
   end
 
