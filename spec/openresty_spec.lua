@@ -285,6 +285,38 @@ describe("in nginx", function()
     assert.are.equal("true\n", (server:get("write")), server:log())
   end)
 
+  it("a transaction of a request that was cut off is not taken for one of the next", function()
+    local backup = files.database()
+    server = nginx.start { locations = {
+      cut = with_store(path, [[
+        local tx = store:begin()
+        package.loaded.kept = tx
+        assert(tx.threads:create { id = "cut off" })
+        ngx.exit(200)
+      ]]),
+      begin = with_store(path, [[
+        local tx = assert(store:begin())
+        assert(tx.threads:create { id = "whole" })
+        ngx.say(tx:commit())
+      ]]),
+      transaction = with_store(path, [[
+        ngx.say(store:transaction(function(tx) return tx:status() end))
+        ngx.say(#store.transactions:log())
+      ]]),
+      backup = with_store(path, ("ngx.say((store:backup(%q)))"):format(backup)),
+      vacuum = with_store(path, "ngx.say((store:vacuum()))"),
+      recover = with_store(path, "ngx.say(store.transactions:recover {})"),
+    } }
+    for name, answer in pairs {
+      begin = "true\n", backup = "true\n", vacuum = "true\n", recover = "0\n",
+    } do
+      server:get("cut")
+      assert.are.equal(answer, (server:get(name)), name .. server:log())
+    end
+    server:get("cut")
+    assert.are.equal("active\n2\n", (server:get("transaction")), server:log())
+  end)
+
   it("a long operation runs in a thread, whose waiting holds nobody up", function()
     local call = ([[
       local long = require("moonbase.resty").new { path = "%s" }

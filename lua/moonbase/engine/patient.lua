@@ -117,6 +117,14 @@ function Patient:begin(timeout, managed)
   return note(self, patiently(self, timeout or self.busy_timeout, begin, managed))
 end
 
+--- Whether the caller has a transaction open, and not only the coroutine of a request that is over.
+---@return boolean|nil, moonbase.Error?
+function Patient:in_transaction()
+  local open, err = Engine.in_transaction(self)
+  if not open then return open, err end
+  return in_own(self)
+end
+
 --- Rolls back a transaction that the connection has open, by whomever it is called.
 ---@param transaction userdata
 ---@return true|nil, moonbase.Error?
