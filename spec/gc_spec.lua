@@ -367,6 +367,50 @@ describe("gc", function()
     end)
   end)
 
+  -- Collects in steps of one batch each; calls fn after each.
+  local function after_each_step(fn)
+    local gc_sweep, pause = require "moonbase.gc_sweep", require "moonbase.pause"
+    local remove, sleep = gc_sweep.remove, pause.sleep
+    function gc_sweep.remove(...)
+      local position, err = remove(...)
+      core.sleep(2)
+      return position, err
+    end
+    function pause.sleep(ms)
+      if ms > 0 then fn() end
+      return true
+    end
+    local ok, found, err = pcall(store.gc, store, { max_ms = 1 })
+    gc_sweep.remove, pause.sleep = remove, sleep
+    assert(ok, found)
+    return assert(found, err)
+  end
+
+  it("in steps lets nobody have half of a checkpoint", function()
+    for i = 1, 99 do put("orphan " .. i) end -- the next blob is the last of the first batch
+    local session = assert(store.sessions:create { id = "s" })
+    assert(session:commit { nodes = { { id = "n1", kind = "note" } }, checkpoint = { turn = 1 } })
+    local earlier, steps = session:head().checkpoint_ref, 0
+    assert(session:commit { nodes = { { id = "n2", kind = "note" } }, checkpoint = { turn = 2 } })
+    after_each_step(function()
+      steps = steps + 1
+      if steps > 1 then return end
+      assert.is_true(store.blobs:has(earlier))
+      assert.is_false(store.blobs:has(core.sha256 "1"))
+      local checkpoint, err = session:checkpoint(earlier)
+      assert.is_nil(checkpoint)
+      assert.is_nil(err)
+      local fork = assert(session:fork { at = "n1", id = "fork" })
+      assert.is_nil(fork:head().checkpoint_ref)
+      assert.is_nil(fork:checkpoint())
+      assert(fork:commit { checkpoint = { tools = 3 } })
+      assert.are.same({ tools = 3 }, fork:checkpoint())
+    end)
+    assert.is_true(steps > 1)
+    assert.is_true(store:check())
+    assert.are.same({ turn = 2 }, session:checkpoint())
+  end)
+
   it("minds its own scope only", function()
     local other = assert(store:scope "other")
     local mine, theirs = put "both", assert(other.blobs:put "both")

@@ -182,12 +182,20 @@ function Session:leaves()
   return self:graph():leaves()
 end
 
+-- One that is not the head's may be collected, and some of it be gone already.
+local function earlier_checkpoint(ctx, ref)
+  local whole, err = session_checkpoint.is_whole(ctx, ref)
+  if not whole then return nil, err end
+  return session_checkpoint.load(ctx, ref)
+end
+
 local function checkpoint(ctx, handle, ref)
   local row, parts, err
   row, err = session_rows.find(ctx, handle)
   if not row then return nil, err end
-  if not (ref or row.checkpoint_ref) then return nil end
-  parts, err = session_checkpoint.load(ctx, ref or row.checkpoint_ref)
+  if ref and ref ~= row.checkpoint_ref then return earlier_checkpoint(ctx, ref) end
+  if not row.checkpoint_ref then return nil end
+  parts, err = session_checkpoint.load(ctx, row.checkpoint_ref)
   if parts or err or ref then return parts, err end
   return session_checkpoint.lost(row.checkpoint_ref)
 end

@@ -60,6 +60,27 @@ function session_checkpoint.store(ctx, before, texts)
   return blob_rows.put(ctx, session_manifest.encode(hashes), session_manifest.KIND, true)
 end
 
+local function has_parts(ctx, hashes)
+  for _, hash in next, hashes do
+    local found, err = blob_rows.has(ctx, hash)
+    if not found then return found, err end
+  end
+  return true
+end
+
+--- Whether a checkpoint is stored with all of its parts. Where no session names it any more,
+--- garbage that is collected in steps takes one after the other.
+---@param ctx moonbase.Context
+---@param ref string
+---@return boolean|nil
+---@return moonbase.Error|nil err  `corrupt`
+function session_checkpoint.is_whole(ctx, ref)
+  local hashes, err = session_manifest.load(ctx, ref)
+  if err then return nil, err end
+  if not hashes then return false end
+  return has_parts(ctx, hashes)
+end
+
 local function missing(ref, part)
   return errors.fail("corrupt", "checkpoint " .. ref .. ": its part '" .. part .. "' is missing",
     { hash = ref })

@@ -1,9 +1,9 @@
 --- Forks: sessions that begin with a path of another one. Nothing is read or copied of that path:
 --- its last node knows the sums over it.
 
-local blob_rows = require "moonbase.blob_rows"
 local blob_touches = require "moonbase.blob_touches"
 local errors = require "moonbase.errors"
+local session_checkpoint = require "moonbase.session_checkpoint"
 local session_rows = require "moonbase.session_rows"
 local session_text = require "moonbase.session_text"
 
@@ -45,9 +45,9 @@ end
 -- The checkpoint if it is still stored: no session may have named it for a while, so whoever
 -- collects blobs just now is told.
 local function want(ctx, ref)
-  local found, ok, err
-  found, err = blob_rows.has(ctx, ref)
-  if not found then return nil, err end
+  local whole, ok, err
+  whole, err = session_checkpoint.is_whole(ctx, ref)
+  if not whole then return nil, err end
   ok, err = blob_touches.add(ctx.engine, ref)
   if not ok then return nil, err end
   return ref
