@@ -464,6 +464,24 @@ describe("memory:search", function()
       for _, hit in ipairs(within) do assert.are_not.equal("b", hit.id) end
     end)
 
+    it("is who is mentioned, however many newer texts outside the conditions mention them", function()
+      remember("a", "Alice Miller works at Acme Labs", { namespace = "n" })
+      remember("b", "the office of Acme Labs is in Zurich", { namespace = "n" })
+      assert(store:transaction(function()
+        for i = 1, 1100 do
+          assert(memory:remember { id = "o" .. i, text = "more", namespace = "o",
+            entities = { "Alice Miller", "Acme Labs" } })
+        end
+        return true
+      end))
+      local list = {}
+      for _, hit in ipairs(search { text = "Alice Miller", expand = 1, namespace = "n",
+        explain = true }) do
+        list[hit.id] = hit.why.graph
+      end
+      assert.are.same({ a = 1, b = 0.5 }, list)
+    end)
+
     it("is variety, where mmr is given", function()
       remember("a", "green tea from China in a tin box")
       remember("b", "green tea from China in a tin box too")

@@ -18,7 +18,7 @@ local REMOVE_MENTION = [[
   DELETE FROM memory_mentions WHERE scope = $scope AND name = $name AND serial = $serial]]
 
 local MENTIONING = [[
-  SELECT serial FROM memory_mentions WHERE scope = $scope AND name = $name
+  SELECT serial FROM memory_mentions WHERE scope = $scope AND name = $name AND serial < $below
   ORDER BY serial DESC LIMIT $limit]]
 
 --- The labels of a text, each once.
@@ -118,11 +118,12 @@ end
 ---@param engine moonbase.Engine
 ---@param scope integer
 ---@param name string  as entities.normalise gives it
+---@param below integer  numbers below it
 ---@param limit integer
 ---@return integer[]|nil serials
 ---@return moonbase.Error|nil err
-function memory_labels.mentioning(engine, scope, name, limit)
-  return engine:values(MENTIONING, scope, name, limit)
+function memory_labels.mentioning(engine, scope, name, below, limit)
+  return engine:values(MENTIONING, scope, name, below, limit)
 end
 
 return memory_labels

@@ -1,12 +1,14 @@
 --- From name to name: what mentions the names of a query, and the names mentioned beside these.
 
 local entities = require "moonbase.entities"
+local memory_labels = require "moonbase.memory_labels"
 local memory_rows = require "moonbase.memory_rows"
 
 local memory_names = {}
 
 local NAMES = 16    -- that one hop goes on from
 local MENTIONS = 50 -- of one name that are followed, the newest; and texts whose names are
+local PAGE = 1000   -- mentions read at once, where conditions choose among them
 local ENTRIES = 3   -- of what words and vectors found, where the query has no known name
 local HOP = 0.5     -- what is left after each
 
@@ -33,14 +35,20 @@ local function mentions_of(pool, serials)
   return names
 end
 
--- Adds the texts that mention one of the names and meet the conditions to `reached`.
+-- Adds the newest texts that mention a name and meet the conditions to `reached`, however many
+-- newer ones do not meet them.
 local function follow(pool, name, reached)
-  local serials, err = memory_rows.mentioning(pool.ctx, pool.scope, name, MENTIONS)
-  if not serials then return nil, err end
-  for i = 1, #serials do
-    if pool:holds(serials[i]) then reached[#reached + 1] = serials[i] end
-  end
-  return #serials > 0 and 1 or 0
+  local below, limit = 2 ^ 32, pool.among and PAGE or MENTIONS
+  local last, any = #reached + MENTIONS, false
+  repeat
+    local serials, err = memory_labels.mentioning(pool.ctx.engine, pool.scope, name, below, limit)
+    if not serials then return nil, err end
+    for i = 1, #serials do
+      if #reached < last and pool:holds(serials[i]) then reached[#reached + 1] = serials[i] end
+    end
+    any, below = any or #serials > 0, serials[#serials]
+  until #serials < limit or #reached == last
+  return any and 1 or 0
 end
 
 -- The texts that mention names not `seen` before become candidates.

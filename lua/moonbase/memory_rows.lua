@@ -63,15 +63,6 @@ local BY_ID = SELECT .. "WHERE m.key >> 32 = $scope AND m.id = $id"
 
 local BY_SERIAL = SELECT .. "WHERE m.key = ($scope << 32) + $serial"
 
-local PIECES = SELECT .. [[
-  WHERE m.key >> 32 = $scope AND m.source = $source AND m.position IS NOT NULL
-  ORDER BY m.version, m.position]]
-
-local NEIGHBOURS = SELECT .. [[
-  WHERE m.key >> 32 = $scope AND m.source = $source AND m.version IS $version
-    AND m.position BETWEEN $from AND $to
-  ORDER BY m.position]]
-
 -- The unique index of ids lets it take the place of the text before it, under another number too.
 local PUT = [[
   INSERT OR REPLACE INTO memories (key, id, namespace, type, source, at, importance, ttl,
@@ -169,29 +160,6 @@ function memory_rows.texts(ctx, scope, serials)
   return rows
 end
 
---- The pieces of a source, of all its versions, each in order.
----@param ctx moonbase.Context
----@param scope integer
----@param source string
----@return moonbase.MemoryRow[]|nil
----@return moonbase.Error|nil err  `corrupt`
-function memory_rows.pieces(ctx, scope, source)
-  return ctx.engine:rows(PIECES, scope, source)
-end
-
---- The pieces around one of a source, and itself, in order; expired ones too.
----@param ctx moonbase.Context
----@param scope integer
----@param row moonbase.MemoryRow  with a source and a position
----@param before integer  how many
----@param after integer
----@return moonbase.MemoryRow[]|nil
----@return moonbase.Error|nil err  `corrupt`
-function memory_rows.neighbours(ctx, scope, row, before, after)
-  return ctx.engine:rows(NEIGHBOURS, scope, row.source, row.version, row.position - before,
-    row.position + after)
-end
-
 --- The numbers of texts that have expired and are still there, the first to expire first.
 ---@param ctx moonbase.Context
 ---@param scope integer
@@ -200,17 +168,6 @@ end
 ---@return moonbase.Error|nil err
 function memory_rows.expired(ctx, scope, limit)
   return ctx.engine:values(EXPIRED, scope, ctx:now(), limit)
-end
-
---- The numbers of the texts that mention a name, the newest first.
----@param ctx moonbase.Context
----@param scope integer
----@param name string  in its normal form
----@param limit integer
----@return integer[]|nil serials
----@return moonbase.Error|nil err
-function memory_rows.mentioning(ctx, scope, name, limit)
-  return memory_labels.mentioning(ctx.engine, scope, name, limit)
 end
 
 local function next_serial(ctx, scope, grown)
