@@ -181,6 +181,8 @@ describe("a conversation", function()
     local list = records(chat(MESSAGES))
     assert.same({ "Shall we meet at noon?" }, found "ann")
     assert.same({ "bob", "blue cafe" }, list[2].entities)
+    list[2] = assert(memory:update(list[2].id, { text = "Yes, at the Red Cafe." }))
+    assert.same({ "bob", "red cafe" }, list[2].entities)
   end)
 
   it("given again, or longer, writes what is new", function()

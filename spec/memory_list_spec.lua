@@ -130,6 +130,11 @@ describe("memory", function()
     it("refuses filters that say nothing, or name what there is not", function()
       assert(memory:remember { id = "a", text = "t" })
       refuses("invalid", nil, memory.forget, memory, {})
+      for _, empty in ipairs { { all = {} }, { none = {} }, { any = { {} } }, { all = { {}, { all = {} } } },
+        { all = {}, none = {}, any = { { id = "x" }, {} } } } do
+        refuses("invalid", "filter", memory.forget, memory, empty)
+      end
+      assert.are.equal(0, memory:forget { any = {} })
       refuses("invalid", "filter.color", memory.forget, memory, { color = "red" })
       refuses("invalid", "filter.type.like", memory.forget, memory, { type = { like = "x" } })
       refuses("invalid", nil, memory.forget, memory, "")

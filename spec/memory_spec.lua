@@ -435,8 +435,15 @@ describe("memory", function()
     local reader = open { readonly = true }
     assert.are.equal("one", reader.memory:recall("a").text)
     assert.are.equal("a", ids(reader.memory:list()))
+    embedded = {}
     refuses("readonly", nil, reader.memory.remember, reader.memory, { text = "t" })
+    refuses("readonly", nil, reader.memory.update, reader.memory, "a", { text = "t" })
+    refuses("readonly", nil, reader.memory.ingest, reader.memory, { source = "s", text = "t" })
+    refuses("readonly", nil, reader.memory.reembed, reader.memory)
+    refuses("readonly", nil, reader.memory.sweep, reader.memory)
     refuses("readonly", nil, reader.memory.forget, reader.memory, "a")
+    refuses("readonly", nil, reader.memory.forget_source, reader.memory, "s")
+    assert.are.same({}, embedded) -- a model may be slow, or cost money
     reader:close()
   end)
 

@@ -108,12 +108,20 @@ local function run(engine, fn, ...)
   return settle(engine, fn(...))
 end
 
+--- Whether the handle may write; for calls that have much to do before they do.
+---@return true|nil
+---@return moonbase.Error|nil err  `readonly`
+function Context:may_write()
+  if not self.readonly then return true end
+  local _, err = self.engine:in_transaction() -- raises when the store is closed
+  if err then return nil, err end
+  return errors.fail("readonly", "this handle was opened for reading only")
+end
+
 --- Runs fn(...) as one atomic write; see Engine:atomic.
 ---@param fn function
 function Context:write(fn, ...)
-  if self.readonly then
-    return errors.fail("readonly", "this handle was opened for reading only")
-  end
+  if self.readonly then return self:may_write() end
   if not self.scope_id then
     local _, err = self:scope() -- outside the transaction it can be remembered
     if err then return nil, err end

@@ -234,6 +234,22 @@ function filter.compile(source, fields)
   return compile(copy, "filter", fields)
 end
 
+--- Whether a filter asks for nothing, and so holds for everything: what a program that collects
+--- conditions gives when it has found none.
+---@param source moonbase.Filter  one that compiles
+---@return boolean
+function filter.is_empty(source)
+  for key, value in next, source do
+    if key ~= "all" and key ~= "any" and (key ~= "none" or value[1] ~= nil) then return false end
+    local empty = 0
+    for i = 1, #value do
+      if filter.is_empty(value[i]) then empty = empty + 1 end
+    end
+    if key == "all" and empty < #value or key == "any" and empty == 0 then return false end
+  end
+  return true
+end
+
 local write
 
 local function write_object(value)

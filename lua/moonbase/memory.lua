@@ -3,6 +3,7 @@
 local check = require "moonbase.check"
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
+local filter = require "moonbase.filter"
 local memory_care = require "moonbase.memory_care"
 local memory_forget = require "moonbase.memory_forget"
 local memory_history = require "moonbase.memory_history"
@@ -44,7 +45,8 @@ function Memory:remember(memory)
   local draft, err = memory_record.draft(self.ctx, "", check.type("memory", memory, "table"))
   if not draft then return nil, err end
   local ok
-  ok, err = memory_record.embed(self.ctx, { draft })
+  ok, err = self.ctx:may_write()
+  if ok then ok, err = memory_record.embed(self.ctx, { draft }) end
   if not ok then return nil, err end
   return self.ctx:write(put, self.ctx, draft)
 end
@@ -101,9 +103,9 @@ local function forget_matching(ctx, conditions)
 end
 
 local function forget_by_filter(ctx, source)
-  if next(source) == nil then return errors.invalid("filter", "is empty") end
   local predicate, used = memory_select.compile(source)
   if not predicate then return nil, used end
+  if filter.is_empty(source) then return errors.invalid("filter", "is empty") end
   return ctx:write(forget_matching, ctx, { filter = source, predicate = predicate,
     used = used, expired = true })
 end
@@ -211,9 +213,11 @@ local REEMBED = { limit = "number" }
 ---@return moonbase.Error|nil err  `invalid`; `io` when the embedder fails and none was made anew
 function Memory:reembed(options)
   options = check.options("options", options, REEMBED)
-  local limit, err
+  local limit, err, ok
   if options.limit then limit, err = check.integer("limit", options.limit) end
   if err then return nil, err end
+  ok, err = self.ctx:may_write()
+  if not ok then return nil, err end
   return memory_care.reembed(self.ctx, limit)
 end
 

@@ -5,7 +5,6 @@ local memory_admission = require "moonbase.memory_admission"
 local memory_pieces = require "moonbase.memory_pieces"
 local memory_record = require "moonbase.memory_record"
 local memory_sources = require "moonbase.memory_sources"
-local entities = require "moonbase.entities"
 
 local memory_ingest = {}
 
@@ -35,17 +34,6 @@ local function ask(ingestion, pieces)
   end
 end
 
--- Who says something is mentioned by it.
-local function mentions_of(piece, mentions)
-  local author = piece.author and entities.normalise(piece.author) or ""
-  if author == "" then return mentions end
-  local list = { author }
-  for _, name in ipairs(mentions or {}) do
-    if name ~= author then list[#list + 1] = name end
-  end
-  return list
-end
-
 local function draft_of(ctx, ingestion, piece)
   local draft, err = memory_record.draft(ctx, "", {
     id = piece.id, text = piece.text, namespace = ingestion.namespace, tags = ingestion.tags,
@@ -55,7 +43,7 @@ local function draft_of(ctx, ingestion, piece)
   if not draft then return nil, err end
   draft.piece, draft.position = piece.fingerprint, piece.position
   draft.version, draft.owner, draft.author = ingestion.version, ingestion.owner, piece.author
-  draft.mentions = mentions_of(piece, draft.mentions)
+  draft.mentions = memory_record.mentions_with(piece.author, draft.mentions)
   return draft
 end
 
@@ -106,8 +94,11 @@ end
 function memory_ingest.run(ctx, fields)
   local ingestion, err = memory_pieces.of(fields)
   if not ingestion then return nil, err end
+  local ok
+  ok, err = ctx:may_write()
+  if not ok then return nil, err end
   while true do
-    local plan, ok, done
+    local plan, done
     plan, err = ctx.engine:snapshot(read_plan, ctx, ingestion)
     if not plan then return nil, err end
     ok, err = prepare(ctx, ingestion, plan.fresh)

@@ -4,14 +4,10 @@ local check = require "moonbase.check"
 local core = require "moonbase.core"
 local document = require "moonbase.document"
 local embed = require "moonbase.embed"
+local entities = require "moonbase.entities"
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
 local memory_vectors = require "moonbase.memory_vectors"
-
-local has_entities, entities = pcall(require, "moonbase.entities")
-if not has_entities then
-  entities = { extract = function() return {} end, normalise = string.lower }
-end
 
 local null = core.null
 
@@ -112,6 +108,20 @@ function memory_record.mentions(text, given)
     seen[normal] = true
   end
   return list[1] and list or nil
+end
+
+--- The names that a text is found by, and who says it, who is mentioned by it too.
+---@param author? string
+---@param mentions? string[]
+---@return string[]|nil mentions  nil for none
+function memory_record.mentions_with(author, mentions)
+  local normal = author and entities.normalise(author) or ""
+  if normal == "" then return mentions end
+  local list = { normal }
+  for _, name in ipairs(mentions or {}) do
+    if name ~= normal then list[#list + 1] = name end
+  end
+  return list
 end
 
 --- What a caller wants to be remembered, as it will be written; its vector may be missing still.

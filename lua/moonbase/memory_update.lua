@@ -63,7 +63,8 @@ local function draft_of(row, values, now)
   local draft = patched(row, values, now)
   draft.shelved = row.vector_set == nil
   if values.text or values.entities then
-    draft.mentions = memory_record.mentions(draft.text, draft.entities)
+    draft.mentions = memory_record.mentions_with(draft.author,
+      memory_record.mentions(draft.text, draft.entities))
   end
   if values.vector ~= nil or draft.text ~= row.text then
     draft.vector_given = not draft.shelved and values.vector ~= nil and values.vector ~= null
