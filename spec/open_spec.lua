@@ -38,6 +38,31 @@ describe("moonbase.open", function()
       function() return store:transaction(function() end) end,
       function() return store:begin() end,
       function() return store:scope("x").threads:get("t") end,
+      function() return store:scope "x" end,
+      function() return store.transactions:active() end,
+      function() return store.transactions:timeout_stale(0) end,
+      function() return store.transactions:log { limit = 0 } end,
+      function() return threads:list { limit = 0 } end,
+      function() return store.jobs:list { limit = 0 } end,
+      function() return store.kv:list("ns", { limit = 0 }) end,
+    } do
+      local ok, err = pcall(call)
+      assert.is_false(ok)
+      assert.are.equal("closed", err.code)
+    end
+  end)
+
+  it("raises `closed` though it was opened for reading only", function()
+    local path = files.database()
+    assert(moonbase.open(path)):close()
+    local store = assert(moonbase.open(path, { readonly = true }))
+    assert(store:close())
+    for _, call in ipairs {
+      function() return store.kv:set("ns", "key", 1) end,
+      function() return store.blobs:writer() end,
+      function() return store:begin() end,
+      function() return store:transaction(function() end) end,
+      function() return store:vacuum() end,
     } do
       local ok, err = pcall(call)
       assert.is_false(ok)

@@ -315,8 +315,19 @@ describe("store:begin", function()
     local tx = assert(store:begin())
     assert.is_false(pcall(store.begin, store))
     assert(tx:commit())
-    for _, use in ipairs { "commit", "rollback", "savepoint" } do
-      local ok, err = pcall(tx[use], tx)
+    local function never() error "was run" end
+    for _, use in ipairs { "commit", "rollback", "savepoint", "transaction", "begin" } do
+      local ok, err = pcall(tx[use], tx, use == "transaction" and never or nil)
+      assert.is_false(ok)
+      assert.are.equal("closed", err.code)
+    end
+    for _, use in ipairs {
+      function() return tx.threads:list { limit = 0 } end,
+      function() return tx.threads:messages("t", { limit = 0 }) end,
+      function() return tx.transactions:active() end,
+      function() return tx:scope "other" end,
+    } do
+      local ok, err = pcall(use)
       assert.is_false(ok)
       assert.are.equal("closed", err.code)
     end
@@ -329,6 +340,8 @@ describe("store:begin", function()
         function() return tx:commit() end,
         function() return tx.threads:get("a") end,
         function() return tx.threads:create {} end,
+        function() return tx:transaction(function() error "was run" end) end,
+        function() return tx.threads:list { limit = 0 } end,
       } do
         local ok, err = pcall(use)
         assert.is_false(ok)

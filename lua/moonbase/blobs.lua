@@ -4,7 +4,6 @@ local blob_rows = require "moonbase.blob_rows"
 local BlobReader = require "moonbase.blob_reader"
 local BlobWriter = require "moonbase.blob_writer"
 local check = require "moonbase.check"
-local errors = require "moonbase.errors"
 
 ---@class moonbase.Blobs
 ---@field ctx moonbase.Context
@@ -76,9 +75,9 @@ end
 function Blobs:writer(options)
   local kind, err = kind_of(options)
   if err then return nil, err end
-  if self.ctx.readonly then
-    return errors.fail("readonly", "this handle was opened for reading only")
-  end
+  local ok
+  ok, err = self.ctx:may_write()
+  if not ok then return nil, err end
   return BlobWriter.new(self.ctx, kind)
 end
 

@@ -109,7 +109,8 @@ end
 ---@return moonbase.Store?, moonbase.Error?
 function Store:scope(name)
   local ok, err = check.id("scope", name)
-  if not ok then return nil, err end
+  if ok then ok, err = self.context.engine:in_transaction() end -- raises when it is closed
+  if ok == nil then return nil, err end
   return new_store(self.handle, self.context:with { scope_name = name })
 end
 
@@ -119,10 +120,10 @@ local TRANSACTION_RULES = { { "timeout", check.duration }, { "label", check.text
 local function transaction_options(store, name, options)
   options = check.options(name, options, { timeout = "number", label = "string" })
   local values, err = check.fields(options, TRANSACTION_RULES)
-  if values and store.context.readonly then
-    return errors.fail("readonly", "this handle was opened for reading only")
-  end
-  return values, err
+  if not values then return nil, err end
+  local ok
+  ok, err = store.context:may_write()
+  return ok and values, err
 end
 
 --- Runs fn(tx): commits when it returns, rolls back when it raises (and raises the
@@ -171,9 +172,8 @@ function Store:vacuum()
   if context.engine:in_transaction() then
     errors.raise("invalid", "vacuum cannot run inside a transaction")
   end
-  if context.readonly then
-    return errors.fail("readonly", "this handle was opened for reading only")
-  end
+  local ok, err = context:may_write()
+  if not ok then return nil, err end
   return context.engine:vacuum()
 end
 

@@ -81,7 +81,8 @@ local function read_page(ctx, thread, query, values, request)
   row, err = thread_rows.find(ctx, thread)
   if err then return nil, err end
   if not row then return page.empty(0) end
-  local source = setmetatable({ ctx = ctx, thread = thread, row = row, values = values }, Source)
+  local source = setmetatable({ ctx = ctx, engine = ctx.engine, thread = thread, row = row,
+    values = values }, Source)
   local result
   result, err = page.fetch(request, source)
   if not result then return nil, err end

@@ -90,6 +90,7 @@ end
 ---@param ctx moonbase.Context
 ---@return moonbase.Transaction[]
 function open_transactions.list(ctx)
+  ctx.engine:in_transaction() -- raises when the store is closed
   local file, found = file_of(ctx.engine), {}
   for root in pairs(open_roots) do
     if is_mine(root) and file_of(root.context.engine) == file then found[#found + 1] = root end

@@ -155,15 +155,23 @@ local function surroundings(request, source, last, extra)
   return extra, #rows > 0
 end
 
+-- What is not read is refused all the same where the store is closed.
+local function nothing(source)
+  local _, err = source.engine:in_transaction()
+  if err then return nil, err end
+  return page.empty()
+end
+
 --- Fetches the page that a request asks for.
 ---@param request moonbase.page.Request
 ---@param source table  `fetch(self, edge, back, count, offset)` gives up to `count` rows behind
----  the edge (back: before it, nearest first); `keys` are the fields with the order's values
+---  the edge (back: before it, nearest first); `keys` are the fields with the order's values;
+---  `engine`
 ---@return moonbase.Page|nil
 ---@return moonbase.Error|nil
 function page.fetch(request, source)
   local limit = request.limit
-  if limit == 0 then return page.empty() end
+  if limit == 0 then return nothing(source) end
   local rows, err = source:fetch(request.edge, request.back, limit + 1, request.offset)
   if not rows then return nil, err end
   local extra = #rows > limit

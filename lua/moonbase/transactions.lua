@@ -60,7 +60,6 @@ function Transactions:log(query)
   local values, err = check.fields(query, RULES)
   if not values then return nil, err end
   local limit = math.min(values.limit or DEFAULT_LIMIT, MAX_LIMIT)
-  if limit == 0 then return {} end
   local ctx = self.ctx
   return ctx.engine:snapshot(transaction_log.read, ctx, values.after, limit)
 end
