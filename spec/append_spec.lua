@@ -50,6 +50,9 @@ describe("append", function()
     assert.are.same(records, threads:messages("t").items)
     assert.are.same({ seq = 2, id = records[2].id, thread = "t", run = "r", step = 0,
       created_at = 1000, message = records[2].message }, records[2])
+    local whole = threads:append("t", { { role = "user", content = "x",
+      metadata = { step_index = 3.0 } } })[1]
+    assert.are.equal("3", tostring(whole.step))
     assert.are.equal(records[2].id, records[2].message.id)
     assert.are.same({ "m1", nil }, { given[1].id, given[2].id })
   end)

@@ -258,6 +258,8 @@ describe("checkpoints:commit", function()
       assert.is_false(ok)
       assert.matches(name, tostring(err), 1, true)
     end
+    local ok, raised = pcall(store.checkpoints.commit, store.checkpoints)
+    assert.are.same({ false, "invalid" }, { ok, raised.code })
     local _, err = store.checkpoints:commit { run = run() }
     assert.are.same({ "invalid", "thread" }, { err.code, err.field })
     _, err = store.checkpoints:commit { thread = "t" }

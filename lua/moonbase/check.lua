@@ -18,7 +18,9 @@ local MAX_EXACT = 2 ^ 53 -- above it LuaJIT's numbers skip integers
 local WIDE_SPACES = { "\194\133", "\194\160", "\225\154\128", "\226\128[\128-\138\168\169\175]",
   "\226\129\159", "\227\128\128" }
 
-local to_integer = rawget(math, "tointeger") or function(value) return value end
+--- A whole number as an integer, where the Lua tells them from floats.
+check.to_integer = rawget(math, "tointeger") or function(value) return value end
+local to_integer = check.to_integer
 
 --- The type that an argument must have; raises otherwise.
 ---@param name string

@@ -127,7 +127,7 @@ end
 
 -- The parts of a plan, checked by themselves, before any lock is taken.
 local function prepare(ctx, plan)
-  check.options("plan", plan, PLAN)
+  check.options("plan", check.type("plan", plan, "table"), PLAN)
   if plan.thread == nil then return errors.invalid("thread", "is missing") end
   local step = { thread = plan.thread, state = plan.state, expected = plan.expected,
     blobs = check_blobs(plan.blobs or {}) }

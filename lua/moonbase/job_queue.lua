@@ -9,8 +9,6 @@ local expiry = require "moonbase.expiry"
 local job_line = require "moonbase.job_line"
 local job_record = require "moonbase.job_record"
 
-local to_integer = math.tointeger or function(value) return value end
-
 local job_queue = {}
 
 local DEFAULT_PRIORITY = 128
@@ -30,7 +28,9 @@ local MAX_EXACT = 2 ^ 53
 
 local function check_priority(name, value)
   check.type(name, value, "number")
-  if value % 1 == 0 and value >= -MAX_EXACT and value <= MAX_EXACT then return to_integer(value) end
+  if value % 1 == 0 and value >= -MAX_EXACT and value <= MAX_EXACT then
+    return check.to_integer(value)
+  end
   return errors.invalid(name, "must be a whole number")
 end
 

@@ -177,7 +177,8 @@ end
 function message.origin(given)
   local metadata = message.metadata(given)
   if not metadata then return nil end
-  return present(metadata.run_id), present(metadata.step_index)
+  local step = present(metadata.step_index)
+  return present(metadata.run_id), step and check.to_integer(step)
 end
 
 --- The range of seqs that a message sums up, when it is a compaction's summary.

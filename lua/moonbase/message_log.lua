@@ -119,9 +119,8 @@ end
 ---@return nil
 ---@return moonbase.Error
 function message_log.place_error(err, batch, i)
-  if err.code == "serialization" and err.field then
-    err.field = path_of(batch, i, (err.field:gsub("^message", "")))
-  end
+  local inside = err.field and err.field:match("^message%f[%W](.*)")
+  if inside then err.field = path_of(batch, i, inside) end
   return nil, err
 end
 

@@ -74,22 +74,22 @@ local function next_ordinal(ctx, row)
   return (last or 0) + 1
 end
 
-local function consumed(id)
+local function consumed(id, field)
   return errors.fail("invalid", "pending message '" .. id .. "' is already consumed",
-    { field = "id" })
+    { field = field })
 end
 
 local function enqueue_one(ctx, row, record, mode, ordinal)
   local taken, err = message_reader.holds(ctx, row, record.id)
   if err then return nil, err end
-  if taken then return consumed(record.id) end
+  if taken then return consumed(record.id, "message.id") end
   local changes
   changes, err = ctx.engine:run(INSERT, row.key, ordinal, record.id, mode.boundary,
     mode.granularity, mode.barrier, mode.fallback, mode.target_run, record.message)
   if err then return nil, err end
   if changes == 0 then
     return errors.fail("invalid", "pending message '" .. record.id .. "' already exists",
-      { field = "id" })
+      { field = "message.id" })
   end
   return true
 end
@@ -142,7 +142,7 @@ local function absent(ctx, row, id)
   local taken, err = false, nil
   if row then taken, err = message_reader.holds(ctx, row, id) end
   if err then return nil, err end
-  if taken then return consumed(id) end
+  if taken then return consumed(id, "pending_id") end
   return errors.fail("not_found", "pending message '" .. id .. "' not found")
 end
 
