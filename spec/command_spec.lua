@@ -77,6 +77,10 @@ describe("the command", function()
       assert.are.equal(2, status, table.concat(words, " "))
       assert.are.equal("", printed)
       assert.matches("moonbase", complained, 1, true)
+      words[#words + 1] = "--json"
+      local again, _, document = run(words)
+      assert.are.equal(2, again)
+      assert.are.equal("invalid", core.decode((document:gsub("\n$", ""))).error.code)
     end
   end)
 

@@ -59,6 +59,10 @@ local function usage()
 end
 
 local function misused(output, why, entry)
+  if output.json then
+    output:error { code = "invalid", message = why }
+    return MISUSED
+  end
   output:complain("moonbase: " .. why)
   output:complain(entry and "usage: " .. usage_of(entry) or "moonbase --help tells the usage")
   return MISUSED
@@ -115,8 +119,17 @@ local function raised(entry, output, err)
   return failed(output, core.error("internal", tostring(err)))
 end
 
+-- Also where the arguments make no sense.
+local function wants_json(argv)
+  for _, word in ipairs(argv) do
+    if word == "--json" or word == "--" then return word == "--json" end
+  end
+  return false
+end
+
 local function run(argv, output)
   local name = argv[1]
+  output.json = wants_json(argv)
   if name == nil then
     output:complain(usage())
     return MISUSED
