@@ -283,6 +283,21 @@ describe("a source with versions", function()
     assert.same({ "# Head cherry" }, found "head")
   end)
 
+  it("lets the newest answer, whatever becomes of an earlier one", function()
+    document(sections("apple", "pear"), { version = "first" })
+    document(sections("plum"), { version = "second" })
+    local corrected = document(sections("apple", "peach"), { version = "first" })
+    assert.same({ "# Head plum" }, found "head")
+    assert(memory:update(corrected.ids[1], { text = "# Head apricot", tags = { "t" } }))
+    assert(memory:update(corrected.ids[2], { entities = { "Plum" } }))
+    assert.same({ "# Head plum" }, found "head")
+    for _, mode in ipairs { "vector", "hybrid" } do
+      local hits = assert(memory:search { text = "plum", mode = mode, expand = 1 })
+      assert.same({ 1, "# Head plum" }, { #hits, hits[1].record.text })
+    end
+    assert.equal("# Head apricot", memory:recall(corrected.ids[1]).text)
+  end)
+
   it("takes the place of the same source without one", function()
     document "# Head plain"
     document("# Head first", { version = "v1" })
@@ -368,6 +383,31 @@ describe("embedding what is ingested", function()
     assert.equal(2, #asked)
     document(sections("a", "c"))
     assert.same({ "# Head a", "# Head b", "# Head c" }, asked)
+  end)
+
+  it("makes none of an earlier version, which no search finds", function()
+    document(sections("b"), { version = 2 })
+    document(sections("a"), { version = 1 })
+    assert.same({ "# Head b" }, asked)
+    assert.equal(1, memory:stats().embedded)
+  end)
+
+  it("is made good where the newer version goes meanwhile", function()
+    document(sections("b"), { version = 2 })
+    local engine, done = store.context.engine, false
+    local snapshot = engine.snapshot
+    engine.snapshot = function(...)
+      local result, err = snapshot(...)
+      if not done then
+        done = true
+        assert(memory:forget_source "doc")
+      end
+      return result, err
+    end
+    document(sections("a"), { version = 1 })
+    engine.snapshot = nil
+    assert.same({ "# Head b", "# Head a" }, asked)
+    assert.same({ "# Head a" }, found "head")
   end)
 
   it("happens before the write begins, so that others may write meanwhile", function()

@@ -291,6 +291,8 @@ describe("memory:search", function()
         assert.are.same({}, within "use")
         assert.are.same({}, within "%")
         assert.are.equal(5, #set { text = "tea", mode = mode })
+        assert.are.same({ "b" }, set { text = "tea", mode = mode, namespace = "user",
+          filter = { namespace = "user/1/likes" } })
       end
     end)
 
@@ -541,6 +543,8 @@ describe("memory:search", function()
       assert.is_nil(why.vector)
       assert.is_nil(why.importance)
       assert.is_nil(search({ text = "coffee", mode = "vector", explain = true })[1].why.keyword)
+      why = search({ text = "tea", weights = { importance = 0 }, explain = true })[1].why
+      assert.is_nil(why.importance)
     end)
   end)
 

@@ -47,18 +47,20 @@ local function draft_of(ctx, ingestion, piece)
   return draft
 end
 
--- Gives pieces that are to be written their drafts with vectors, as far as they lack them.
-local function prepare(ctx, ingestion, pieces)
-  ask(ingestion, pieces)
+-- Gives pieces that are to be written their drafts, with vectors where searches will find them, as
+-- far as they lack them.
+local function prepare(ctx, ingestion, plan)
+  ask(ingestion, plan.fresh)
   local drafts = {}
-  for _, piece in ipairs(pieces) do
-    if not piece.refused and not piece.draft then
-      local draft, err = draft_of(ctx, ingestion, piece)
-      if not draft then return nil, err end
-      piece.draft = draft
-      drafts[#drafts + 1] = draft
+  for _, piece in ipairs(plan.fresh) do
+    if not piece.refused then
+      local err
+      if not piece.draft then piece.draft, err = draft_of(ctx, ingestion, piece) end
+      if err then return nil, err end
+      drafts[#drafts + 1] = piece.draft
     end
   end
+  if plan.old then return true end
   return memory_record.embed(ctx, drafts)
 end
 
@@ -71,7 +73,8 @@ local function report(ingestion, plan)
     refused = ingestion.on_admit and refused or nil }
 end
 
--- False when somebody has removed a piece that seemed to be there: it has no vector yet.
+-- False when somebody has removed a piece that seemed to be there, or a version that seemed newer:
+-- a vector is missing.
 local function write(ctx, ingestion)
   local scope, err = ctx:write_scope()
   if not scope then return nil, err end
@@ -79,7 +82,7 @@ local function write(ctx, ingestion)
   plan, err = memory_sources.plan(ctx, scope, ingestion)
   if not plan then return nil, err end
   for _, piece in ipairs(plan.fresh) do
-    if not piece.draft then return false end
+    if not piece.draft or not (piece.draft.vector or plan.old) then return false end
   end
   ok, err = memory_sources.apply(ctx, scope, plan)
   if not ok then return nil, err end
@@ -101,7 +104,7 @@ function memory_ingest.run(ctx, fields)
     local plan, done
     plan, err = ctx.engine:snapshot(read_plan, ctx, ingestion)
     if not plan then return nil, err end
-    ok, err = prepare(ctx, ingestion, plan.fresh)
+    ok, err = prepare(ctx, ingestion, plan)
     if not ok then return nil, err end
     done, err = ctx:write(write, ctx, ingestion)
     if done ~= false then return done, err end

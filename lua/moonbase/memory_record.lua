@@ -162,7 +162,7 @@ end
 function memory_record.embed(ctx, drafts)
   local without, texts = {}, {}
   for _, draft in ipairs(drafts) do
-    if not draft.vector and not draft.shelved then
+    if not draft.vector then
       without[#without + 1], texts[#texts + 1] = draft, memory_record.searchable(draft)
     end
   end
