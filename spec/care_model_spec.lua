@@ -73,6 +73,10 @@ describe("a check finds nothing", function()
     function() return store.threads:freeze(id "t", { boundary = "new_run" }) end,
     function() return store.threads:save { id = id "t", custom = { n = random(9) } } end,
     function() return store.runs:create { thread = id "t", agent = "a" } end,
+    function()
+      return store.runs:create { thread = id "t", agent = "a", status = "done" }
+        and store.runs:prune { older_than = 100 }
+    end,
     function() return store.events:append { stream = id "e", type = "t", data = random(9) } end,
     function() return store.events:prune { before = random(100), stream = id "e" } end,
     function() return store.events:clear(id "e") end,

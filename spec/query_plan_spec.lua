@@ -154,6 +154,14 @@ describe("every call is served by an index:", function()
     assert(runs:latest("p"))
   end)
 
+  serves("runs:prune", function()
+    for i = 1, 3 do
+      assert(runs:create { id = "done" .. i, thread = "p", agent = "a", status = "done" })
+    end
+    clock.now = clock.now + 10
+    assert(runs:prune { older_than = 5 } > 0)
+  end)
+
   for name, filter in pairs { all = {}, thread = { thread = "p" },
     status = { status = "created" },
     agent = { agent = "a" }, together = { thread = "p", status = "created", agent = "a" } } do

@@ -1,9 +1,7 @@
---- Removing events: the oldest first, a bounded number in one transaction.
--- What is left after each batch is a log that was pruned a little less, so a removal that is cut
--- short has done no harm, and none holds the write lock for long.
+--- Removing events, the oldest first.
 
 local event_reader = require "moonbase.event_reader"
-local pause = require "moonbase.pause"
+local retention = require "moonbase.retention"
 
 local event_retention = {}
 
@@ -56,7 +54,8 @@ local function note(engine, last)
 end
 
 -- One by one: SQLite may take a list of keys for a reason to look at every row.
-local function remove_batch(engine, scope, sql, ...)
+local function remove_batch(ctx, scope, sql, ...)
+  local engine = ctx.engine
   local rows, err = engine:rows(sql, ...)
   if not rows then return nil, err end
   local last = {}
@@ -68,61 +67,49 @@ local function remove_batch(engine, scope, sql, ...)
   end
   local ok, failure = note(engine, last)
   if not ok then return nil, failure end
-  return #rows
+  return #rows, #rows == BATCH
 end
 
---- What one call removes from, and how far it has come.
----@class moonbase.Removal
----@field ctx moonbase.Context
+-- What one call removes from: of the scope or one stream of it, what was there when it began.
+---@class moonbase.EventRange
 ---@field scope integer
 ---@field stream? integer  only this one
----@field last integer     the scope's last cursor when the call began: what comes later stays
----@field apart boolean    each batch is a transaction of its own
----@field count integer    removed so far
+---@field last integer     the scope's last cursor
 
--- Batches until one is not full. Other processes get the lock in between.
-local function remove(removal, sql, ...)
-  local ctx = removal.ctx
-  while true do
-    local count, err = ctx:write(remove_batch, ctx.engine, removal.scope, sql, ...)
-    if not count then return nil, err end
-    removal.count = removal.count + count
-    if count < BATCH then return removal.count end
-    if removal.apart then pause.sleep(1) end
-  end
+local function remove(removal, range, sql, ...)
+  return retention.batches(removal, remove_batch, range.scope, sql, ...)
 end
 
-local function remove_before(removal, before)
-  before = math.min(before, removal.last + 1)
-  if removal.stream then
-    return remove(removal, BEFORE.stream, removal.scope, before, removal.stream, BATCH)
+local function remove_before(removal, range, before)
+  before = math.min(before, range.last + 1)
+  if range.stream then
+    return remove(removal, range, BEFORE.stream, range.scope, before, range.stream, BATCH)
   end
-  return remove(removal, BEFORE.all, removal.scope, before, BATCH)
+  return remove(removal, range, BEFORE.all, range.scope, before, BATCH)
 end
 
-local function first_young(removal, time)
-  local engine = removal.ctx.engine
+local function first_young(engine, range, time)
   local cursor, err
-  if removal.stream then
-    cursor, err = engine:value(FIRST_YOUNG.stream, removal.stream, time)
+  if range.stream then
+    cursor, err = engine:value(FIRST_YOUNG.stream, range.stream, time)
   else
-    cursor, err = engine:value(FIRST_YOUNG.all, removal.scope, time)
+    cursor, err = engine:value(FIRST_YOUNG.all, range.scope, time)
   end
   if err then return nil, err end
-  return cursor or removal.last + 1
+  return cursor or range.last + 1
 end
 
-local function remove_older(removal, time)
-  local young, err = first_young(removal, time)
+local function remove_older(removal, range, time)
+  local young, err = first_young(removal.ctx.engine, range, time)
   if not young then return nil, err end
   local ok
-  ok, err = remove_before(removal, young)
+  ok, err = remove_before(removal, range, young)
   if not ok then return nil, err end
-  if removal.stream then return remove(removal, LATE.stream, removal.stream, time, BATCH) end
-  return remove(removal, LATE.all, removal.scope, time, BATCH)
+  if range.stream then return remove(removal, range, LATE.stream, range.stream, time, BATCH) end
+  return remove(removal, range, LATE.all, range.scope, time, BATCH)
 end
 
-local function start(ctx, stream)
+local function range_of(ctx, stream)
   local scope, last, id, err
   scope, err = ctx:scope()
   if not scope then return nil, err end
@@ -133,20 +120,13 @@ local function start(ctx, stream)
     if err then return nil, err end
     id = id or NO_STREAM
   end
-  return { ctx = ctx, scope = scope, stream = id, last = last, count = 0,
-    apart = not ctx.engine:in_transaction() }
+  return { scope = scope, stream = id, last = last }
 end
 
--- Inside the caller's transaction a removal is whole or nothing; outside, an error tells how much
--- is gone already.
 local function run(ctx, stream, work, limit)
-  local removal, err = start(ctx, stream)
-  if not removal then return nil, err end
-  if not removal.apart then return ctx:write(work, removal, limit) end
-  local count
-  count, err = work(removal, limit)
-  if not count then err.removed = removal.count end
-  return count, err
+  local range, err = range_of(ctx, stream)
+  if not range then return nil, err end
+  return retention.run(ctx, work, range, limit)
 end
 
 --- Removes the events with a cursor below `before`.

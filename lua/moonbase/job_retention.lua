@@ -1,7 +1,7 @@
 --- Removing finished jobs, a bounded number in one transaction.
 
 local job_line = require "moonbase.job_line"
-local pause = require "moonbase.pause"
+local retention = require "moonbase.retention"
 
 local job_retention = {}
 
@@ -42,18 +42,7 @@ local function remove_batch(ctx, before)
     if ok then ok, err = ctx.engine:run(REMOVE_QUEUE, queue) end
     if not ok then return nil, err end
   end
-  return #removed
-end
-
--- Batches until one is not full.
-local function remove(ctx, before, progress)
-  while true do
-    local count, err = ctx:write(remove_batch, ctx, before)
-    if not count then return nil, err end
-    progress.removed = progress.removed + count
-    if count < BATCH then return progress.removed end
-    if progress.apart then pause.sleep(1) end -- or a waiting writer would hardly ever get the lock
-  end
+  return #removed, #removed == BATCH
 end
 
 --- Removes the jobs that were finished before a time.
@@ -62,11 +51,7 @@ end
 ---@return integer|nil count
 ---@return moonbase.Error|nil err  `removed` is the count that is gone nevertheless
 function job_retention.purge(ctx, before)
-  local progress = { removed = 0, apart = not ctx.engine:in_transaction() }
-  if not progress.apart then return ctx:write(remove, ctx, before, progress) end
-  local count, err = remove(ctx, before, progress)
-  if not count then err.removed = progress.removed end
-  return count, err
+  return retention.run(ctx, retention.batches, remove_batch, before)
 end
 
 return job_retention

@@ -1,8 +1,10 @@
 --- Runs: one execution of an agent on a thread each.
 
 local check = require "moonbase.check"
+local errors = require "moonbase.errors"
 local Listing = require "moonbase.listing"
 local run_record = require "moonbase.run_record"
+local run_retention = require "moonbase.run_retention"
 
 ---@class moonbase.Runs
 local Runs = {}
@@ -89,6 +91,20 @@ function Runs:list(query)
   filters.scope, err = self.ctx:scope()
   if err then return nil, err end
   return LIST:page(self.ctx.engine, query, filters)
+end
+
+--- Removes runs that have been done, and not changed, for more than `older_than` ms, in batches:
+--- other writers get in between. The latest of a thread stays. Inside a transaction it is all or
+--- nothing.
+---@param options { older_than: integer }
+---@return integer|nil count       removed
+---@return moonbase.Error|nil err  `invalid`; `removed` is the count that is gone nevertheless
+function Runs:prune(options)
+  options = check.options("options", options, { older_than = "number" })
+  if not options.older_than then return errors.invalid("older_than", "is missing") end
+  local age, err = check.duration("older_than", options.older_than)
+  if not age then return nil, err end
+  return run_retention.prune(self.ctx, self.ctx:now() - age)
 end
 
 return Runs

@@ -216,13 +216,16 @@ end
 ---@param ctx moonbase.Context
 ---@param before integer
 ---@return integer|nil count
----@return moonbase.Error|nil
+---@return boolean|moonbase.Error|nil more
 function transaction_log.prune(ctx, before)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
-  return ctx.engine:run(PRUNE, scope, before, BATCH)
+  local count
+  count, err = ctx.engine:run(PRUNE, scope, before, BATCH)
+  if not count then return nil, err end
+  return count, count == BATCH
 end
 
-transaction_log.BATCH, transaction_log.PAGE = BATCH, PAGE
+transaction_log.PAGE = PAGE
 
 return transaction_log

@@ -5,7 +5,7 @@ local check = require "moonbase.check"
 local errors = require "moonbase.errors"
 local open_transactions = require "moonbase.open_transactions"
 local participants = require "moonbase.participants"
-local pause = require "moonbase.pause"
+local retention = require "moonbase.retention"
 local transaction_log = require "moonbase.transaction_log"
 
 ---@class moonbase.Transactions
@@ -64,18 +64,6 @@ function Transactions:log(query)
   return ctx.engine:snapshot(transaction_log.read, ctx, values.after, limit)
 end
 
--- Batches until one is not full.
-local function prune(ctx, before, apart)
-  local removed = 0
-  while true do
-    local count, err = ctx:write(transaction_log.prune, ctx, before)
-    if not count then return nil, err end
-    removed = removed + count
-    if count < transaction_log.BATCH then return removed end
-    if apart then pause.sleep(1) end -- or a waiting writer would hardly ever get the lock
-  end
-end
-
 local function age(name, options)
   options = check.options(name, check.type(name, options, "table"), { older_than = "number" })
   return check.duration("older_than", check.type("older_than", options.older_than, "number"))
@@ -85,14 +73,12 @@ end
 --- transaction. One of which a participant is not done stays.
 ---@param options { older_than: integer }  ms
 ---@return integer|nil count
----@return moonbase.Error|nil
+---@return moonbase.Error|nil err  `removed` is the count that is gone nevertheless
 function Transactions:prune(options)
   local older_than, err = age("prune", options)
   if not older_than then return nil, err end
-  local ctx = self.ctx
-  local before = ctx:now() - older_than
-  if ctx.engine:in_transaction() then return ctx:write(prune, ctx, before) end
-  return prune(ctx, before, true)
+  return retention.run(self.ctx, retention.batches, transaction_log.prune,
+    self.ctx:now() - older_than)
 end
 
 --- Rolls back the transactions of this process, on this file, that have been open for longer. The

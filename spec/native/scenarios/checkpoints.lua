@@ -30,5 +30,9 @@ return steps.scenario {
   { "set", function(s) return s.kv:set("n", "k", 3) end },
   { "delete", function(s) return s.kv:delete("n", "k") end },
   { "prune", function(s) return s.events:prune { before = 2 } end },
+  { "end a run", function(s)
+    return s.runs:create { id = "old", thread = "gone", agent = "a", status = "done" }
+  end },
+  { "prune runs", function(s) return s.runs:prune { older_than = 0 } end },
   { "poll", function(s) return s.events:poll { stream = "t" } end },
 }
