@@ -385,6 +385,12 @@ describe("embedding what is ingested", function()
     assert.same({ "# Head a", "# Head b", "# Head c" }, asked)
   end)
 
+  it("counts who says something, also where what he says is changed", function()
+    local ids = chat({ { author = "Ann", text = "At noon." } }).ids
+    assert(memory:update(ids[1], { text = "At one." }))
+    assert.same({ "Ann: At noon.", "Ann: At one." }, asked)
+  end)
+
   it("makes none of an earlier version, which no search finds", function()
     document(sections("b"), { version = 2 })
     document(sections("a"), { version = 1 })

@@ -74,7 +74,7 @@ local function draft_of(row, values, now)
 end
 
 -- Writes the change, unless it needs a vector of another text than `made` has one of: gives false
--- then, and the text.
+-- then, and what to make one of.
 local function write(ctx, id, values, made)
   local scope, err = ctx:scope()
   if not scope then return nil, err end
@@ -84,7 +84,9 @@ local function write(ctx, id, values, made)
   if not row then return errors.fail("not_found", ("there is no memory '%s'"):format(id)) end
   local draft = draft_of(row, values, ctx:now())
   if needs_vector(row, draft, values) then
-    if made.text ~= draft.text then return false, draft.text end
+    if memory_record.searchable(made) ~= memory_record.searchable(draft) then
+      return false, { text = draft.text, author = draft.author }
+    end
     draft.vector = made.vector
   end
   local rows
@@ -104,9 +106,9 @@ function memory_update.run(ctx, id, patch)
   if not values then return nil, err end
   local made = {}
   while true do -- once more for every text that another process puts there meanwhile
-    local record, text = ctx:write(write, ctx, id, values, made)
-    if record ~= false then return record, text end
-    made = { text = text }
+    local record, wanted = ctx:write(write, ctx, id, values, made)
+    if record ~= false then return record, wanted end
+    made = wanted
     local ok
     ok, err = memory_record.embed(ctx, { made })
     if not ok then return nil, err end
