@@ -13,8 +13,8 @@ local retention = {}
 
 --- Batches until one says that it was the last. Other processes get the lock in between.
 ---@param removal moonbase.Removal
----@param batch fun(ctx: moonbase.Context, ...): integer|nil, boolean|moonbase.Error|nil  removes some,
----  tells how many, and whether there may be more
+---@param batch fun(ctx: moonbase.Context, ...): integer|nil, boolean|moonbase.Error|nil  removes
+---  some, tells how many, and whether there may be more
 ---@param ... any  for `batch`
 ---@return integer|nil count  removed so far
 ---@return moonbase.Error|nil err
