@@ -1,3 +1,5 @@
+local lfs = require "lfs"
+
 local files = require "spec.support.files"
 
 -- The Lua blocks of one page, each with the line it starts at. A block whose fence says
@@ -49,6 +51,35 @@ local function run(page, source)
   assert.matches("status 0\n$", output, 1, false, page .. ":\n" .. output)
 end
 
+-- The headings of a page as links name them.
+local function anchors(text)
+  local found = {}
+  for heading in ("\n" .. text):gmatch("\n#+ ([^\n]*)") do
+    found[heading:lower():gsub("[^%w_%- \128-\255]", ""):gsub(" ", "-")] = true
+  end
+  return found
+end
+
+-- The links of a page, without those of its code and those that leave the repository.
+local function links(text)
+  local found = {}
+  text = ("\n" .. text):gsub("\n```.-\n```", "")
+  for link in text:gmatch("%]%(([^)%s]+)%)") do
+    if not link:match("^%a+:") then found[#found + 1] = link end
+  end
+  return found
+end
+
+local function leads_somewhere(page, link)
+  local path, anchor = link:match("^([^#]*)#?(.*)$")
+  local target = path == "" and page or page:match("^(.*/)") .. path
+  target = target:gsub("[^/]+/%.%./", "")
+  assert.is_truthy(lfs.attributes(target), page .. " names " .. link)
+  if anchor ~= "" then
+    assert.is_true(anchors(files.read(target))[anchor], page .. " names " .. link)
+  end
+end
+
 describe("the documentation", function()
   after_each(files.cleanup)
 
@@ -63,4 +94,11 @@ describe("the documentation", function()
       it("runs as printed: " .. page, function() run(page, source) end)
     end
   end
+
+  it("names no page and no heading that is not there", function()
+    pages[#pages + 1], pages[#pages + 2] = "CONTRIBUTING.md", "CHANGELOG.md"
+    for _, page in ipairs(pages) do
+      for _, link in ipairs(links(files.read(page))) do leads_somewhere("./" .. page, link) end
+    end
+  end)
 end)
