@@ -9,9 +9,7 @@ local min = math.min
 
 local memory_admission = {}
 
---- From this score on a piece is admitted.
-memory_admission.LEAST = 0.3
-
+local LEAST = 0.3      -- from this score on a piece is admitted
 local TINY = 10        -- tokens: fewer, and nobody named, is refused whatever the score
 local PRIORITY = 0.25  -- what the tag priority_high adds
 
@@ -101,7 +99,7 @@ end
 ---@param score number
 ---@return boolean admitted
 function memory_admission.admit(_, score)
-  return score >= memory_admission.LEAST
+  return score >= LEAST
 end
 
 return memory_admission

@@ -14,9 +14,9 @@ local floor, max, min = math.floor, math.max, math.min
 
 local split = {}
 
-split.MAX_TOKENS = 3000
-split.OVERLAP = 0.12
-split.TOKEN = 4 -- characters
+local MAX_TOKENS = 3000
+local OVERLAP = 0.12
+local TOKEN = 4 -- characters
 
 local MOST_OVERLAP = 0.5
 local LEAST = 0.1      -- of the budget: no piece is made shorter for the sake of a better break
@@ -156,9 +156,9 @@ end
 ---@return { max_tokens: integer, overlap: number }|nil
 ---@return moonbase.Error|nil err  `invalid`
 function split.options(max_tokens, overlap)
-  local tokens, err = check.positive("max_tokens", max_tokens or split.MAX_TOKENS)
+  local tokens, err = check.positive("max_tokens", max_tokens or MAX_TOKENS)
   if not tokens then return nil, err end
-  overlap = check.type("overlap", overlap or split.OVERLAP, "number")
+  overlap = check.type("overlap", overlap or OVERLAP, "number")
   if not (overlap >= 0 and overlap <= MOST_OVERLAP) then
     return errors.invalid("overlap", "must be from 0 to " .. MOST_OVERLAP)
   end
@@ -171,7 +171,7 @@ end
 ---@param options { max_tokens: integer, overlap: number }  from `split.options`
 ---@return moonbase.Piece[]
 function split.pieces(text, options)
-  local budget = min(options.max_tokens * split.TOKEN, 2 ^ 31)
+  local budget = min(options.max_tokens * TOKEN, 2 ^ 31)
   return run {
     text = text, budget = budget, overlap = floor(budget * options.overlap),
     structure = split_structure.of(text), next = 1, fence = 1,

@@ -14,8 +14,6 @@ local HEADING = 10 -- minus its level: 9 to 4
 ---@field fence_first integer[]  fenced blocks, from the line that opens one
 ---@field fence_last integer[]   to the end of the line that closes it
 
-split_structure.PARAGRAPH = PARAGRAPH
-
 -- The sign that opens or closes a fence: at least three of them.
 local function fence_of(line)
   return line:match("^ ? ? ?(```+)[^`]*$") or line:match("^ ? ? ?(~~~+)")
