@@ -84,15 +84,7 @@ end
 
 function Source:fetch(edge, back, count, offset)
   if self.shape == IN_QUEUE and not self.queue then return {} end
-  if not edge then return self:step(0, nil, back, count, offset) end
-  local found = {}
-  for step = #edge, 1, -1 do
-    local rows, err = self:step(step, edge, back, count - #found, 0)
-    if not rows then return nil, err end
-    for i = 1, #rows do found[#found + 1] = rows[i] end
-    if #found >= count then break end
-  end
-  return found
+  return page.fetch_by_steps(self, edge, back, count, offset)
 end
 
 local QUEUE_KEY = "SELECT key FROM job_queues WHERE scope = $scope AND name = $name"

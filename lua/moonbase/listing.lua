@@ -129,17 +129,7 @@ function Source:step(step, edge, back, count, offset)
   return listing.item and to_items(rows, listing.item) or rows
 end
 
-function Source:fetch(edge, back, count, offset)
-  if not edge then return self:step(0, nil, back, count, offset) end
-  local found = {}
-  for step = #edge, 1, -1 do
-    local rows, err = self:step(step, edge, back, count - #found, 0)
-    if not rows then return nil, err end
-    for i = 1, #rows do found[#found + 1] = rows[i] end
-    if #found >= count then break end
-  end
-  return found
-end
+Source.fetch = page.fetch_by_steps
 
 local function count_rows(listing, engine, values)
   local texts, arguments = conditions(listing, values, 0)

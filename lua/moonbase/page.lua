@@ -162,6 +162,28 @@ local function nothing(source)
   return page.empty()
 end
 
+--- The `fetch` of a source that is ordered by several columns, each step of which one index
+--- serves: first what agrees with the edge in all but the last of them, then in all but two...
+---@param source table  `step(self, number, edge, back, count, offset)` gives up to `count` rows
+---  behind the edge that differ from it first in the column of that number; 0: all rows
+---@param edge? any[]
+---@param back boolean
+---@param count integer
+---@param offset integer
+---@return table[]|nil
+---@return moonbase.Error|nil
+function page.fetch_by_steps(source, edge, back, count, offset)
+  if not edge then return source:step(0, nil, back, count, offset) end
+  local found = {}
+  for step = #edge, 1, -1 do
+    local rows, err = source:step(step, edge, back, count - #found, 0)
+    if not rows then return nil, err end
+    for i = 1, #rows do found[#found + 1] = rows[i] end
+    if #found >= count then break end
+  end
+  return found
+end
+
 --- Fetches the page that a request asks for.
 ---@param request moonbase.page.Request
 ---@param source table  `fetch(self, edge, back, count, offset)` gives up to `count` rows behind
