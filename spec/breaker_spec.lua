@@ -1,5 +1,6 @@
 -- Opening a path that fails again and again is not tried for a while.
 
+local breaker = require "moonbase.breaker"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 
@@ -66,6 +67,26 @@ describe("the circuit breaker", function()
     assert.are.equal(2, #events) -- told once
   end)
 
+  it("lets one of several try, and another when that one never ends", function()
+    trip()
+    now = now + 30000
+    assert.is_true(breaker.admit(path, now))
+    fails "breaker_open"
+    now = now + 29999
+    fails "breaker_open"
+    now = now + 1
+    remove_directory()
+    assert(open()):close()
+  end)
+
+  it("lets another try after one that says nothing of the path", function()
+    trip()
+    remove_directory()
+    now = now + 30000
+    fails("not_found", { create = false })
+    assert(open()):close()
+  end)
+
   it("counts failures in a row, of that path", function()
     make_directory()
     for _ = 1, 2 do fails "io" end
@@ -96,7 +117,6 @@ describe("the circuit breaker", function()
     assert(open { shared = false }):close()
     store:close()
   end)
-
 
   it("is closed by a repair", function()
     local file = io.open(path, "wb")

@@ -213,14 +213,16 @@ describe("an export", function()
     it("when it is none", function()
       for _, first in ipairs { "", "hello", "{}", "[]", "7", '{"moonbase":"export"}',
         '{"moonbase":"export","format":1,"schema":0}',
-        '{"moonbase":"export","format":1,"schema":"x"}' } do
+        '{"moonbase":"export","format":1,"schema":"x"}',
+        '{"moonbase":"export","format":0,"schema":1}', '{"moonbase":"export","schema":1}' } do
         refused("invalid", { first })
       end
     end)
 
     it("when a later version wrote it", function()
       refused("future_schema", { '{"moonbase":"export","format":1,"schema":9999}' })
-      refused("future_schema", { '{"moonbase":"export","format":2,"schema":1}' })
+      local err = refused("future_schema", { '{"moonbase":"export","format":2,"schema":1}' })
+      assert.are.same({ 1, 2 }, { err.expected, err.actual })
     end)
 
     it("when its tables, columns or values are not a store's", function()

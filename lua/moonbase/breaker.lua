@@ -36,8 +36,13 @@ local function find(path)
 end
 
 -- A clock that was set back does not keep it open.
-local function is_over(state, now)
-  return now - state.failed_at >= breaker.PAUSE or now < state.failed_at
+local function is_over(since, now)
+  return now - since >= breaker.PAUSE or now < since
+end
+
+-- A trial whose coroutine was dropped in the middle does not keep it open for ever.
+local function is_tried(state, now)
+  return state.trial ~= nil and not is_over(state.trial, now)
 end
 
 --- Whether an open may be tried. Of several that could be tried after the pause, one is.
@@ -48,8 +53,8 @@ end
 function breaker.admit(path, now)
   local state = breakers[path]
   if not state or state.failures < breaker.THRESHOLD then return true end
-  if state.trial == nil and is_over(state, now) then
-    state.trial = true
+  if is_over(state.failed_at, now) and not is_tried(state, now) then
+    state.trial = now
     return true
   end
   return errors.fail("breaker_open", ("opening '%s' failed %d times in a row; the last time: %s")

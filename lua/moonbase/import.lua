@@ -57,19 +57,27 @@ local function invalid(why)
   return errors.fail("invalid", "this is no export of a store: " .. why, { field = "reader" })
 end
 
+local function is_version(value)
+  return type(value) == "number" and value >= 1 and value % 1 == 0
+end
+
+local function check_known(what, version, known)
+  if version <= known then return true end
+  local why = ("the export has %s version %d, this program knows %d"):format(what, version, known)
+  return errors.fail("future_schema", why, { expected = known, actual = version })
+end
+
 -- The first line tells whether there is any use in reading on.
 local function read_header(self)
   local line, header = next_line(self)
   if not line then return invalid(header and header.message or "it is empty") end
-  if header.moonbase ~= "export" or type(header.schema) ~= "number" or header.schema < 1
-    or header.schema % 1 ~= 0 then
+  if header.moonbase ~= "export" or not (is_version(header.format) and is_version(header.schema))
+  then
     return invalid("its first line says nothing of the kind")
   end
-  local known = #schema.migrations
-  if header.format ~= export_lines.FORMAT or header.schema > known then
-    return errors.fail("future_schema", ("the export has schema version %d, this program knows %d")
-      :format(header.schema, known), { expected = known, actual = header.schema })
-  end
+  local ok, err = check_known("format", header.format, export_lines.FORMAT)
+  if ok then ok, err = check_known("schema", header.schema, #schema.migrations) end
+  if not ok then return nil, err end
   self.hash:update(line):update("\n")
   return header
 end
