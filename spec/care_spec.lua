@@ -1,4 +1,5 @@
 local core = require "moonbase.core"
+local file_check = require "moonbase.file_check"
 local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
@@ -176,6 +177,21 @@ describe("a check", function()
     files.write(path, bytes)
     store = assert(moonbase.open(path))
     assert.is_true(store:check())
+  end)
+
+  it("does not take a page that the machine cannot read for a damaged one", function()
+    for problem, code in pairs {
+      ["Tree 9 page 12: unable to get the page. error code=10"] = "io",
+      ["Tree 9 page 12: unable to get the page. error code=266"] = "io",
+      ["Tree 9 page 12: unable to get the page. error code=7"] = "internal",
+    } do
+      local said = {}
+      local ok, err = file_check.find({ values = function() return { problem } end },
+        function(line) said[#said + 1] = line end)
+      assert.is_nil(ok)
+      assert.are.equal(code, err.code)
+      assert.are.same({}, said)
+    end
   end)
 
   it("looks at what is committed while others write, and in a transaction at its own", function()

@@ -55,6 +55,28 @@ describe("a damaged file", function()
     end
   end)
 
+  it("keeps its bytes though another one was set aside in the same second", function()
+    local path, names = files.database(), {}
+    for i = 1, 3 do
+      files.write(path, ("garbage %d "):format(i):rep(1000))
+      local store, told = open_told(path, { clock = function() return 1600000000000 end })
+      store:close()
+      names[i] = told.quarantined.quarantined
+    end
+    for i = 1, 3 do assert.matches("^garbage " .. i, files.read(names[i])) end
+  end)
+
+  it("whose repair was interrupted is not read before that is finished", function()
+    local path = files.database()
+    files.write(path, ("garbage "):rep(1000))
+    files.write(path .. "-recovering", '{"quarantined":"' .. path .. '.corrupt-x","tables":{}}')
+    local before = files.names(folder_of(path))
+    local store, err = moonbase.open(path, { readonly = true })
+    assert.is_nil(store)
+    assert.are.equal("busy", err.code)
+    assert.are.same(before, files.names(folder_of(path)))
+  end)
+
   it("is only refused when it is opened for reading", function()
     local path = files.database()
     files.write(path, ("garbage "):rep(1000))

@@ -78,6 +78,13 @@ describe("store:transaction", function()
     assert.is_nil(result)
     assert.are.equal("why", err)
     assert.are.equal("", ids(store))
+    result, err = store:transaction(function(tx)
+      assert(tx.threads:create { id = "a" })
+      return nil, false
+    end)
+    assert.is_nil(result)
+    assert.is_false(err)
+    assert.are.equal("", ids(store))
   end)
 
   it("rolls back when the function raises, and raises the same value", function()
