@@ -229,6 +229,37 @@ describe("a session", function()
     assert.are.equal("not_found", select(2, other.sessions:delete("s")).code)
   end)
 
+  it("that a rollback took back is not another one that has its key", function()
+    for _, place in ipairs { { "tenant", "other" }, { "stranger", "s" } } do
+      store = support.store()
+      local tenant, home = assert(store:scope("tenant")), assert(store:scope(place[1]))
+      local undone, graph
+      assert.is_nil((store:transaction(function()
+        undone = assert(tenant.sessions:create { id = "s" })
+        assert(undone:append { user "own" })
+        graph = undone:graph()
+        assert.are.same({ "own" }, graph:roots())
+        return nil, "undo"
+      end)))
+      local other = assert(home.sessions:create { id = place[2] })
+      assert.are.equal(undone.key, other.key)
+      assert(other:append { user "secret" })
+      for _, call in ipairs { "head", "nodes", "path", "leaves", "orphans", "usage", "checkpoint",
+        "fork", "vacuum" } do
+        assert.are.equal("not_found", select(2, undone[call](undone)).code, call)
+      end
+      for _, call in ipairs { "node", "path", "checkout" } do
+        assert.are.equal("not_found", select(2, undone[call](undone, "secret")).code, call)
+      end
+      assert.are.equal("not_found", select(2, undone:append { user "x" }).code)
+      assert.are.equal("not_found", select(2, undone:update { name = "x" }).code)
+      assert.are.equal("not_found", select(2, graph:roots()).code)
+      assert.are.equal("not_found", select(2, graph:depth("secret")).code)
+      assert.are.same({ "secret" }, other:graph():roots())
+      store:close()
+    end
+  end)
+
   it("can be changed by nobody who may only read", function()
     local path = files.database()
     local writer = assert(moonbase.open(path))

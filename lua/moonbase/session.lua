@@ -228,20 +228,22 @@ end
 --- What answers questions about the tree; see docs/graph.md.
 ---@return moonbase.SessionGraph
 function Session:graph()
-  return self.ctx.engine:session_graph(self.key)
+  return self.ctx.engine:session_graph(self.key, self.id, self.ctx.scope_name)
 end
 
 local UPDATE = [[
   UPDATE sessions SET name = CASE WHEN $set_name THEN $name ELSE name END,
     model = CASE WHEN $set_model THEN $model ELSE model END,
     cwd = CASE WHEN $set_cwd THEN $cwd ELSE cwd END, updated_at = $now
-  WHERE key = $key AND id = $id]]
+  WHERE key = $key]]
 
 local function update(ctx, handle, patch, values)
-  local changes, err = ctx.engine:run(UPDATE, patch.name ~= nil, values.name, patch.model ~= nil,
-    values.model, patch.cwd ~= nil, values.cwd, ctx:now(), handle.key, handle.id)
+  local row, changes, err
+  row, err = session_rows.find(ctx, handle)
+  if not row then return nil, err end
+  changes, err = ctx.engine:run(UPDATE, patch.name ~= nil, values.name, patch.model ~= nil,
+    values.model, patch.cwd ~= nil, values.cwd, ctx:now(), row.key)
   if not changes then return nil, err end
-  if changes == 0 then return session_rows.missing(handle.id) end
   return true
 end
 

@@ -32,7 +32,7 @@ local HEAD = [[
     s.leaf IS NOT NULL AS "has_leaf(boolean)",
     d.first_user_message, d.caused_by AS "caused_by(json)", d.fork_session, d.fork_node
   FROM sessions s LEFT JOIN session_details d ON d.session = s.key
-  WHERE s.key = $key AND s.id = $id]]
+  WHERE s.key = $key AND s.scope = $scope AND s.id = $id]]
 
 --- Where a session stands.
 ---@param ctx moonbase.Context
@@ -40,7 +40,10 @@ local HEAD = [[
 ---@return moonbase.SessionHead|nil
 ---@return moonbase.Error|nil err  `not_found`, `corrupt`
 function session_reader.head(ctx, handle)
-  local head, err = ctx.engine:row(HEAD, handle.key, handle.id)
+  local head
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  head, err = ctx.engine:row(HEAD, handle.key, scope, handle.id)
   if err then return nil, err end
   if not head then return session_rows.missing(handle.id) end
   if head.has_leaf and not head.leaf then

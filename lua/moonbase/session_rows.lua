@@ -32,7 +32,7 @@ local FIND = [[
     leaf >> 32 AS leaf_segment, leaf & 4294967295 AS leaf_position, branch, checkpoint_ref,
     checkpoint_node >> 32 AS bearer_segment, checkpoint_node & 4294967295 AS bearer_position,
     first_user >> 32 AS first_segment, first_user & 4294967295 AS first_position
-  FROM sessions WHERE key = $key AND id = $id]]
+  FROM sessions WHERE key = $key AND scope = $scope AND id = $id]]
 
 local FIND_KEY = "SELECT key FROM sessions WHERE scope = $scope AND id = $id"
 
@@ -70,13 +70,17 @@ function session_rows.missing(id)
   return errors.fail("not_found", "session '" .. id .. "' not found")
 end
 
---- The row of a session that a handle stands for; `not_found` when it was deleted.
+--- The row of a session that a handle stands for; `not_found` when it was deleted, or when the
+--- transaction that made it was rolled back, which leaves its key to another one.
 ---@param ctx moonbase.Context
 ---@param handle { key: integer, id: string }
 ---@return moonbase.SessionRow|nil
 ---@return moonbase.Error|nil err  `not_found`
 function session_rows.find(ctx, handle)
-  local row, err = ctx.engine:row(FIND, handle.key, handle.id)
+  local row
+  local scope, err = ctx:scope()
+  if not scope then return nil, err end
+  row, err = ctx.engine:row(FIND, handle.key, scope, handle.id)
   if row or err then return row, err end
   return session_rows.missing(handle.id)
 end

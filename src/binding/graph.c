@@ -14,26 +14,37 @@ static const char GRAPH_TYPE[] = "moonbase.graph";
 // A session's graph has as user values the connection's handle, and the transaction that it
 // belongs to, if any; the store's own has what the Lua layer needs for it.
 typedef struct graph {
-    int64_t session; // key of the session; 0: the store's own graph
+    int64_t session;     // key of the session; 0: the store's own graph
+    size_t id_length;    // of the session's id, which follows; 0: it is not known
+    size_t scope_length; // of the name of its scope, which follows that
 } graph;
 
 enum { HANDLE = 1, TRANSACTION = 2 };
 
-// Pushes a graph.
-static void push_graph(lua_State *L, int64_t session)
+// Pushes a graph with room for so much text.
+static graph *push_graph(lua_State *L, size_t length)
 {
-    graph *g = lua_newuserdatauv(L, sizeof *g, 2);
-    g->session = session;
+    graph *g = lua_newuserdatauv(L, sizeof *g + length, 2);
+    *g = (graph){ 0 };
     luaL_setmetatable(L, GRAPH_TYPE);
+    return g;
 }
 
-// core.session_graph(connection, key, transaction?): the graph of the session of that key.
+// core.session_graph(connection, key, transaction?, id?, scope?): the graph of the session of
+// that key; with its id and the name of its scope, of no other that has the key later.
 static int core_session_graph(lua_State *L)
 {
+    size_t id_length, scope_length;
     mbL_check_connection(L);
     int64_t session = luaL_checkinteger(L, 2);
-    lua_settop(L, 3);
-    push_graph(L, session);
+    const char *id = luaL_optlstring(L, 4, "", &id_length);
+    const char *scope = luaL_optlstring(L, 5, "", &scope_length);
+    luaL_argcheck(L, id_length + scope_length <= sizeof((mbL_query *)0)->text, 4, "too long");
+    lua_settop(L, 5);
+    graph *g = push_graph(L, id_length + scope_length);
+    *g = (graph){ session, id_length, scope_length };
+    memcpy(g + 1, id, id_length);
+    memcpy((char *)(g + 1) + id_length, scope, scope_length);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, HANDLE);
     lua_pushvalue(L, 3);
@@ -81,13 +92,26 @@ static void check_transaction(lua_State *L)
     lua_pop(L, 1);
 }
 
+// The call keeps a copy of the text: the graph may be collected before it ends.
+static void read_session(const graph *g, mbL_query *q)
+{
+    memcpy(q->text, g + 1, g->id_length + g->scope_length);
+    q->session = (mb_session){ .key = g->session };
+    if (g->id_length == 0)
+        return;
+    q->session.id = q->text;
+    q->session.id_length = g->id_length;
+    q->session.scope = q->text + g->id_length;
+    q->session.scope_length = g->scope_length;
+}
+
 void mbL_query_begin(lua_State *L, mbL_query *q)
 {
-    graph *g = luaL_checkudata(L, 1, GRAPH_TYPE);
+    const graph *g = luaL_checkudata(L, 1, GRAPH_TYPE);
     if (g->session == 0)
         mbL_misuse(L, 1, "a session's graph expected, got the store's");
     check_transaction(L);
-    q->session = g->session;
+    read_session(g, q);
     q->reader = (mb_reader){ 0 };
     lua_getiuservalue(L, 1, HANDLE);
     lua_replace(L, 1);
@@ -98,7 +122,7 @@ bool mbL_query_open(lua_State *L, mbL_query *q)
 {
     return mbL_connection_check(L, q->connection, &q->reader.err) &&
            mb_reader_open(&q->reader, q->connection, L) &&
-           mb_tree_open(&q->tree, &q->reader, q->session);
+           mb_tree_open(&q->tree, &q->reader, &q->session);
 }
 
 const char *mbL_query_text(lua_State *L, int arg, const char *name, size_t *length)

@@ -10,9 +10,10 @@
 // One call.
 typedef struct mbL_query {
     mb_connection *connection; // where it reads
-    int64_t session;           // key of the session
-    mb_reader reader;          // open from mbL_query_open to mb_reader_close
-    mb_tree tree;              // of the session
+    mb_session session;
+    mb_reader reader; // open from mbL_query_open to mb_reader_close
+    mb_tree tree;     // of the session
+    char text[1024];  // what the session is known by
 } mbL_query;
 
 MB_HIDDEN_BEGIN

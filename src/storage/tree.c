@@ -3,6 +3,10 @@
 static const char OPEN[] = "SELECT tree, inherited, leaf >> 32, leaf & 4294967295"
                            " FROM sessions WHERE key = $session";
 
+static const char OPEN_KNOWN[] =
+    "SELECT tree, inherited, leaf >> 32, leaf & 4294967295 FROM sessions WHERE key = $session"
+    " AND id = $id AND scope = (SELECT id FROM scopes WHERE name = $scope)";
+
 static const char FIND[] =
     "SELECT n.key >> 32, n.key & 4294967295, s.id, coalesce(s.live, 4294967295)"
     " FROM session_nodes n LEFT JOIN segments s ON s.id = n.key >> 32"
@@ -11,12 +15,16 @@ static const char FIND[] =
 static const char ID[] =
     "SELECT id FROM session_nodes WHERE key = ($segment << 32) + $position";
 
-bool mb_tree_open(mb_tree *t, mb_reader *r, int64_t session)
+bool mb_tree_open(mb_tree *t, mb_reader *r, const mb_session *session)
 {
     t->reader = r;
-    if (!mb_reader_use(r, OPEN))
+    if (!mb_reader_use(r, session->id == NULL ? OPEN : OPEN_KNOWN))
         return false;
-    mb_reader_bind(r, 1, session);
+    mb_reader_bind(r, 1, session->key);
+    if (session->id != NULL) {
+        mb_reader_bind_text(r, 2, session->id, session->id_length);
+        mb_reader_bind_text(r, 3, session->scope, session->scope_length);
+    }
     if (!mb_reader_row(r))
         return mb_reader_fail(r, MB_NOT_FOUND, "the session was deleted");
     t->first = mb_reader_integer(r, 0);

@@ -19,10 +19,20 @@ typedef struct mb_tree {
 // No limit.
 #define MB_UNLIMITED (-1)
 
+// Which session. A key that a rollback has freed may be another session's by now: whoever keeps
+// one for longer than a transaction also says what else the session is known by.
+typedef struct mb_session {
+    int64_t key;
+    const char *id; // NULL: the key will do
+    size_t id_length;
+    const char *scope; // its name
+    size_t scope_length;
+} mb_session;
+
 MB_HIDDEN_BEGIN
 
 // Reads what is known of a session's tree. MB_NOT_FOUND when the session is gone.
-bool mb_tree_open(mb_tree *t, mb_reader *r, int64_t session);
+bool mb_tree_open(mb_tree *t, mb_reader *r, const mb_session *session);
 
 // Finds a node; the place is nowhere when the tree has none of that id.
 bool mb_tree_find(mb_tree *t, const char *id, size_t length, mb_place *place);

@@ -315,11 +315,14 @@ function Engine:chain_holder(tip, position)
   return core.chain_holder(self.connection, tip, position)
 end
 
---- The graph of a session; see docs/graph.md.
----@param key integer  of the session
+--- The graph of a session; see docs/graph.md. One that is kept for longer than the transaction says
+--- which session it is of by more than its key: a rollback leaves the key to another one.
+---@param key integer    of the session
+---@param id? string
+---@param scope? string  its name
 ---@return moonbase.SessionGraph
-function Engine:session_graph(key)
-  return core.session_graph(self.connection, key, self.transaction)
+function Engine:session_graph(key, id, scope)
+  return core.session_graph(self.connection, key, self.transaction, id, scope)
 end
 
 --- One walk through the graph of the store; see src/binding/property_graph.h for the arguments.
