@@ -1,3 +1,4 @@
+local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 
@@ -92,6 +93,20 @@ describe("jobs", function()
       assert.is_nil(claimed.payload)
       assert(jobs:ack(claimed))
       assert.is_nil(jobs:get(job.id).result)
+    end)
+
+    it("takes a job without payload for a whole one, also when the file is repaired", function()
+      local job = assert(jobs:enqueue "q")
+      assert(store:check())
+      store:close()
+      local connection = assert(core.open(path, { raw = true }))
+      assert(connection:exec "UPDATE job_queues SET open = 7")
+      connection:close()
+      assert.is_string(assert(moonbase.recover(path)).quarantined)
+      store = assert(moonbase.open(path))
+      jobs = store.jobs
+      assert.are.equal("ready", jobs:get(job.id).status)
+      assert(store:check())
     end)
 
     it("survives closing and opening the file", function()

@@ -124,7 +124,6 @@ local function insert_rows(ctx, scope, job, draft)
     job.max_attempts, job.id, job.key, job.group)
   if err then return nil, err end
   if not key then return errors.fail("exists", "job '" .. job.id .. "' exists already") end
-  if not draft.text then return true end
   return engine:run(INSERT_PAYLOAD, key, draft.text)
 end
 

@@ -55,10 +55,11 @@ return {
       WHERE dedupe IS NOT NULL AND finished_at IS NULL;
     CREATE INDEX jobs_finished ON jobs (scope, finished_at) WHERE finished_at IS NOT NULL;
 
-    -- Apart, because a job is rewritten several times and its payload never.
+    -- Apart, because a job is rewritten several times and its payload never. Each job has a row
+    -- here, so that one which lost its payload is not taken for one that never had any.
     CREATE TABLE job_payloads (
       key     INTEGER PRIMARY KEY REFERENCES jobs (key) ON DELETE CASCADE,
-      payload TEXT    NOT NULL
+      payload TEXT
     ) STRICT;
   ]],
 }
