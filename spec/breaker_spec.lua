@@ -128,6 +128,16 @@ describe("the circuit breaker", function()
     assert(open()):close()
   end)
 
+  it("tells that it is closed when the trial repairs the file", function()
+    files.write(path, ("garbage "):rep(1000))
+    for _ = 1, 3 do fails("corrupt", { readonly = true }) end
+    now = now + 30000
+    assert(open()):close()
+    local kinds = {}
+    for i, event in ipairs(events) do kinds[i] = event.kind end
+    assert.are.equal("breaker_opened quarantined recovered breaker_closed", table.concat(kinds, " "))
+  end)
+
   it("is not misled by a clock that was set back", function()
     trip()
     remove_directory()

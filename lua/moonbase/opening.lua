@@ -46,7 +46,6 @@ end
 
 local function report(attempt, result)
   attempt.repaired = true
-  breaker.reset(attempt.path)
   local info = { path = attempt.path, quarantined = result.quarantined, tables = result.tables }
   attempt.tell("quarantined", { path = attempt.path, quarantined = result.quarantined })
   attempt.tell("recovered", info)
