@@ -131,6 +131,14 @@ describe("where the server fails for a while, the embedder", function()
     assert.is_true(#requests_of(one) >= 2)
   end)
 
+  it("asks four times at most", function()
+    local one = embedder "hurried"
+    local list, err = vectors_of(one, { "a" })
+    assert.is_nil(list)
+    assert.same({ "io", true, 429 }, { err.code, err.retryable, err.status })
+    assert.equal(4, #requests_of(one))
+  end)
+
   it("does not wait longer than its time allows", function()
     local one = embedder "patient"
     local list, err = vectors_of(one, { "a" })
@@ -185,7 +193,7 @@ describe("an answer that no retry would better", function()
     end)
   end
 
-  for _, behaviour in ipairs { "huge", "flood", "endless_head", "not_http" } do
+  for _, behaviour in ipairs { "huge", "flood", "chunk_flood", "endless_head", "not_http" } do
     it("is not read to the end: " .. behaviour, function()
       local list, err = vectors_of(embedder(behaviour, { timeout = 200 }), { "a" })
       assert.is_nil(list)

@@ -183,11 +183,12 @@ describe("memory's embedder", function()
     end)
 
     it("leaves alone what changes while it works", function()
-      fill(open(embedders.letters()), 1, 4)
+      fill(open(embedders.letters()), 1, 5)
       local memory
       local meanwhile = function()
         assert(memory:update("m2", { text = "changed", vector = { 1, 1 } }))
         assert(memory:forget("m3"))
+        assert(memory:update("m4", { vector = { 2, 1 } }))
       end
       memory = open(embedders.letters { name = "other", asked = function()
         local once = meanwhile
@@ -196,6 +197,7 @@ describe("memory's embedder", function()
       end })
       assert.are.equal(2, memory:reembed())
       assert.are.same({ 1, 1 }, memory:recall("m2").vector)
+      assert.are.same({ 2, 1 }, memory:recall("m4").vector)
       assert.is_nil(memory:recall("m3"))
       check()
     end)

@@ -272,6 +272,15 @@ describe("memory:search", function()
         assert.are.equal(hit.id == "q", hit.why.keyword ~= nil, hit.id)
       end
     end)
+
+    it("takes for neighbours what is not more than an hour apart", function()
+      assert(memory:remember { id = "q", text = "instrument of the brother", at = HOUR })
+      assert(memory:remember { id = "n", text = "cello since he was six", at = 2 * HOUR })
+      assert(memory:remember { id = "d", text = "piano since he was six", at = 3 * HOUR + 1 })
+      for _, hit in ipairs(search { text = "instrument brother", explain = true }) do
+        assert.are.equal(hit.id ~= "d", hit.why.keyword ~= nil, hit.id)
+      end
+    end)
   end)
 
   describe("within", function()
@@ -417,6 +426,20 @@ describe("memory:search", function()
       assert.are.equal(1, search({ text = "tea", half_life = DAY, explain = true })[1].why.recency)
     end)
 
+    it("is time, among more texts than are asked for", function()
+      for i = 1, 100 do remember("m" .. i, "tea in the garden") end
+      for _, mode in ipairs { "keyword", "vector", "hybrid" } do
+        assert.are.same({ "m100", "m99" }, ids { text = "tea", mode = mode, half_life = DAY, k = 2 })
+      end
+    end)
+
+    it("is importance, for what only the vectors find too", function()
+      remember("words", "tea in the garden")
+      remember("near", "bread and butter", { importance = 5 })
+      assert.are.same({ "words" }, ids { text = "tea", k = 1 })
+      assert.are.same({ "near" }, ids { text = "tea", k = 1, weights = { importance = 5 } })
+    end)
+
     it("is all that counts, where neither words nor vectors have a weight", function()
       remember("old", "tea in the garden of the tea house", { at = 0, importance = 1 })
       remember("new", "tea", { at = 10 * DAY })
@@ -503,6 +526,14 @@ describe("memory:search", function()
       assert.are.same({ "c" }, ids(keyword("milk", { mmr = 0 })))
     end)
 
+    it("is variety among all that are chosen, not only against the last", function()
+      remember("a", "green tea from China in a tin box")
+      remember("b", "green tea from China in a tin box too")
+      remember("c", "milk with honey")
+      remember("d", "bread and butter")
+      assert.are.same({ "a", "c", "d" }, set { text = "green tea from China", mmr = 0.3, k = 3 })
+    end)
+
     it("can be weighed by the caller", function()
       remember("words", "tea tea tea")
       remember("near", "teas")
@@ -543,6 +574,8 @@ describe("memory:search", function()
       assert.is_nil(why.vector)
       assert.is_nil(why.importance)
       assert.is_nil(search({ text = "coffee", mode = "vector", explain = true })[1].why.keyword)
+      local vector = moonbase.embed.hash().embed({ "coffee" })[1]
+      assert.are.same({ "a" }, ids(keyword("tea", { vector = vector })))
       why = search({ text = "tea", weights = { importance = 0 }, explain = true })[1].why
       assert.is_nil(why.importance)
     end)

@@ -78,6 +78,7 @@ if not ... or ... ~= "spec.support.embedding_server" then
       return answer("200 OK", good(request))
     end,
     patient = function() return answer("429 Slow", SLOW_DOWN, "Retry-After: 3600\r\n") end,
+    hurried = function() return answer("429 Slow", SLOW_DOWN, "Retry-After: 0\r\n") end,
     broken = function() return answer("500 Oops", '{"error":"it broke"}') end,
     dropped = function(request, try) return try == 1 and "" or answer("200 OK", good(request)) end,
     cut = function(request, try)
@@ -114,6 +115,10 @@ if not ... or ... ~= "spec.support.embedding_server" then
     end,
     huge = function() return "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{" end,
     flood = function() return answer("200 OK", (" "):rep(2 ^ 20)) end,
+    chunk_flood = function()
+      return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        .. ("2000\r\n" .. (" "):rep(8192) .. "\r\n"):rep(64) .. "0\r\n\r\n"
+    end,
     endless_head = function() return "HTTP/1.1 200 OK\r\nx: " .. ("y"):rep(2 ^ 18) end,
     not_http = function() return "SSH-2.0-OpenSSH\r\n\r\n" end,
   }
