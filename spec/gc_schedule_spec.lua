@@ -90,6 +90,15 @@ describe("gc after every so many commits", function()
     assert.are.same({}, told)
   end)
 
+  it("is not done by one that failed, though its turn would have come", function()
+    for _ = 1, 2 do commit() end
+    local session = assert(store.sessions:create { id = "s" })
+    local hash = assert(store.blobs:put "orphan")
+    assert.is_nil((session:commit { checkpoint = { turn = 1 }, expected = 9 }))
+    assert.are.same({}, told)
+    assert.is_true(store.blobs:has(hash))
+  end)
+
   it("waits for the next commit outside a transaction", function()
     for _ = 1, 2 do commit() end
     local hash

@@ -283,6 +283,18 @@ describe("gc", function()
     assert.are.equal("leaf", store.blobs:get(leaf))
   end)
 
+  it("in steps it keeps an earlier checkpoint that a fork is made with only then", function()
+    local session = assert(store.sessions:create { id = "s" })
+    for n = 1, 2 do
+      assert(session:commit { nodes = { { id = "n" .. n, kind = "note" } },
+        checkpoint = { turn = n } })
+    end
+    local fork
+    local found = between(function() fork = assert(session:fork { at = "n1" }) end)
+    assert.are.same({ 4, 0 }, { found.retained, found.deleted })
+    assert.are.same({ turn = 1 }, fork:checkpoint())
+  end)
+
   it("finds every name in a document, and takes nothing else for one", function()
     local a, b, c, text, key = put "a", put "b", put "c", put "text", put "key"
     assert(store.kv:set("ns", "k", { list = { ref(a), { x = ref(b) } },
