@@ -588,6 +588,23 @@ describe("gc", function()
     end)
   end)
 
+  it("in steps tells of a failure what was removed before it, and not what was undone", function()
+    local gc_sweep, errors = require "moonbase.gc_sweep", require "moonbase.errors"
+    for i = 1, 250 do put("orphan " .. i) end
+    local remove, calls = gc_sweep.remove, 0
+    function gc_sweep.remove(...)
+      calls = calls + 1
+      if calls == 3 then return errors.fail("full", "no room") end
+      return remove(...)
+    end
+    local ok, found, err = pcall(store.gc, store, { max_ms = 60000 })
+    gc_sweep.remove = remove
+    assert(ok, found)
+    assert.are.same({ nil, "full", 0 }, { found, err.code, err.report.deleted })
+    assert.are.equal(250, rows())
+    assert.are.equal(250, store:gc({ max_ms = 60000 }).deleted)
+  end)
+
   describe("when any one statement fails, gives the error and removes nothing:", function()
     for name, options in pairs { ["at once"] = {}, ["a dry run"] = { dry_run = true } } do
       it(name, function()

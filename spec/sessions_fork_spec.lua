@@ -32,6 +32,15 @@ describe("a fork of a session", function()
     assert.are.equal("root left left-leaf", all(assert(origin:fork())))
   end)
 
+  it("is called what its origin is called, and belongs to nobody", function()
+    local named = assert(store.sessions:create { id = "named", name = "n", model = "m", cwd = "/c",
+      parent = "origin", caused_by = 1 })
+    local head = assert(named:fork()):head()
+    assert.are.same({ "n", "m", "/c" }, { head.name, head.model, head.cwd })
+    assert.is_nil(head.parent)
+    assert.is_nil(head.caused_by)
+  end)
+
   it("copies no node", function()
     for i = 1, 20 do assert(origin:fork { id = "f" .. i }) end
     assert.are.equal(4, support.rows(store, "session_nodes"))

@@ -203,6 +203,16 @@ describe("a session", function()
     assert.are.equal("s4", ids(sessions:list { parent = "s1", cwd = "/even" }.items))
   end)
 
+  it("is listed by its id among others of the same time, on every page", function()
+    for _, id in ipairs { "c", "e", "a", "d", "b" } do assert(sessions:create { id = id }) end
+    local page = assert(sessions:list { limit = 2 })
+    assert.are.equal("a b", ids(page.items))
+    page = assert(sessions:list { limit = 2, cursor = page.next_cursor })
+    assert.are.equal("c d", ids(page.items))
+    assert.are.equal("a b", ids(sessions:list({ limit = 2, cursor = page.prev_cursor }).items))
+    assert.are.equal("e", ids(sessions:list({ limit = 2, cursor = page.next_cursor }).items))
+  end)
+
   it("shows of the first message its text alone, and no more than its beginning", function()
     local session = assert(sessions:create { id = "s" })
     assert(session:append { { kind = "message", role = "user", content = {
