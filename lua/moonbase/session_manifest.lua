@@ -2,13 +2,11 @@
 --- checkpoint is referred to by the hash of its manifest, so equal ones are one.
 
 local blob_rows = require "moonbase.blob_rows"
+local check = require "moonbase.check"
 local core = require "moonbase.core"
 local errors = require "moonbase.errors"
 
 local session_manifest = {}
-
---- The parts of a checkpoint.
-session_manifest.PARTS = { "turn", "tools", "plugins", "execution" }
 
 --- What blobs:stat calls the blobs of a checkpoint.
 session_manifest.KIND, session_manifest.PART_KIND = "checkpoint", "checkpoint_part"
@@ -20,8 +18,7 @@ session_manifest.KIND, session_manifest.PART_KIND = "checkpoint", "checkpoint_pa
 ---@field plugins? string
 ---@field execution? string
 
-local IS_PART = {}
-for _, part in ipairs(session_manifest.PARTS) do IS_PART[part] = true end
+local IS_PART = check.set "turn tools plugins execution"
 
 local function damaged(ref, why)
   return errors.fail("corrupt", "checkpoint " .. ref .. ": " .. why, { hash = ref })
@@ -70,23 +67,6 @@ function session_manifest.load(ctx, ref)
   local bytes, err = blob_rows.get(ctx, ref)
   if not bytes then return nil, err end
   return session_manifest.decode(bytes, ref)
-end
-
-local HEADS = [[
-  SELECT key, checkpoint_ref AS ref FROM sessions
-  WHERE key > $after AND scope = $scope AND checkpoint_ref IS NOT NULL
-  ORDER BY key LIMIT $count]]
-
---- The checkpoints of the scope's sessions as their heads name them: what must be kept.
----@param ctx moonbase.Context
----@param after integer  the key of the last one seen, 0 to begin
----@param count integer
----@return { key: integer, ref: string }[]|nil
----@return moonbase.Error|nil
-function session_manifest.heads(ctx, after, count)
-  local scope, err = ctx:scope()
-  if not scope then return nil, err end
-  return ctx.engine:rows(HEADS, after, scope, count)
 end
 
 return session_manifest

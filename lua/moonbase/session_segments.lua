@@ -6,8 +6,6 @@ local chain = require "moonbase.chain"
 
 local session_segments = {}
 
-local LAST_POSITION = 4294967295
-
 local DEAD_NODES = [[
   SELECT n.key FROM segments s
   CROSS JOIN session_nodes n ON n.key > (s.id << 32) + s.live
@@ -99,12 +97,8 @@ local SEGMENT = [[
 
 local SET_END = "UPDATE segments SET live = $live WHERE id = $id"
 
---- Removes of a segment whose tree is gone what nobody stands on any more, and so on upwards.
----@param engine moonbase.Engine
----@param id integer|nil
----@return true|nil
----@return moonbase.Error|nil
-function session_segments.trim(engine, id)
+-- Removes of a segment whose tree is gone what nobody stands on any more, and so on upwards.
+local function trim(engine, id)
   while id do
     local segment, err = engine:row(SEGMENT, id)
     if err then return nil, err end
@@ -131,7 +125,7 @@ function session_segments.release(engine, tree)
   ok, err = end_tree(engine, tree)
   if ok then ok, err = sweep(engine, tree, 0) end
   for i = 1, ok and #bases or 0 do
-    ok, err = session_segments.trim(engine, bases[i])
+    ok, err = trim(engine, bases[i])
     if not ok then return nil, err end
   end
   return ok, err
@@ -158,7 +152,7 @@ local function shorten(engine, row)
   parent, err = chain.holder(engine, row.tree, row.inherited)
   if err then return nil, err end
   ok, err = engine:run(MOVE, parent, row.inherited, row.tree)
-  if ok then ok, err = session_segments.trim(engine, first.parent) end
+  if ok then ok, err = trim(engine, first.parent) end
   if not ok then return nil, err end
   return count
 end
@@ -178,12 +172,10 @@ function session_segments.vacuum(engine, row)
   if not more then return nil, err end
   for i = 1, #bases do
     local ok
-    ok, err = session_segments.trim(engine, bases[i])
+    ok, err = trim(engine, bases[i])
     if not ok then return nil, err end
   end
   return count + more
 end
-
-session_segments.LAST_POSITION = LAST_POSITION
 
 return session_segments

@@ -64,15 +64,6 @@ void mb_id_list_sort(mb_id_list *list, bool by_position)
         qsort(list->items, list->count, sizeof *list->items, by_position ? by_place : by_seq);
 }
 
-void mb_id_list_reverse(mb_id_list *list)
-{
-    for (size_t i = 0, j = list->count; i + 1 < j; i++) {
-        mb_id moved = list->items[--j];
-        list->items[j] = list->items[i];
-        list->items[i] = moved;
-    }
-}
-
 void mb_id_list_free(mb_id_list *list)
 {
     sqlite3_free(list->items);

@@ -32,9 +32,6 @@ bool mb_id_list_add(mb_id_list *list, int64_t position, int64_t seq, const char 
 // Orders by seq, or by position and then seq.
 void mb_id_list_sort(mb_id_list *list, bool by_position);
 
-// Turns the order round.
-void mb_id_list_reverse(mb_id_list *list);
-
 // Gives the memory back.
 void mb_id_list_free(mb_id_list *list);
 
