@@ -79,6 +79,11 @@ describe("checkpoints:commit", function()
     local found = store.runs:get("r")
     assert.is_nil(found.note)
     assert.are.same({ 3, 1000, 2000 }, { found.steps, found.created_at, found.updated_at })
+    for _, instant in ipairs { 3000, 4000 } do
+      now = instant
+      local done = assert(store.checkpoints:commit { thread = "t", run = run { status = "done" } })
+      assert.are.equal(3000, done.run.finished_at)
+    end
   end)
 
   it("leaves the state alone when the plan has none", function()

@@ -307,6 +307,20 @@ describe("events:append_batch", function()
     assert.are.equal(6, events:latest())
   end)
 
+  it("names the event of a batch whose data cannot be compared with those of its key", function()
+    assert(events:append { stream = "s", type = "t", key = "k", data = 1 })
+    local function keyed(key, data) return { stream = "s", type = "t", key = key, data = data } end
+    local nan = { x = 0 / 0 }
+    for field, list_of in pairs {
+      ["list[2].data.x"] = { keyed(nil, 1), keyed("k", nan) },
+      ["list[1].data.x"] = { keyed("z", nan), keyed("z", 1) },
+    } do
+      assert.are.equal(field, refused("serialization", events:append_batch(list_of)).field)
+    end
+    local err = refused("serialization", events:append(keyed("k", nan)))
+    assert.are.equal("data.x", err.field)
+  end)
+
   it("still knows the last cursor of a stream that was pruned or cleared", function()
     assert(events:append_batch(batch("a", "a", "b")))
     assert.are.equal(3, events:prune { before = 100 })

@@ -108,13 +108,14 @@ end
 -- A key that occurs twice in one list.
 local function repeated_in_list(first, second)
   local stored, err = as_stored(first)
-  if not stored then return nil, err end
+  if not stored then return nil, err, first end
   stored, err = repeated(stored, second)
   if not stored then return nil, err end
   return first
 end
 
--- The event that has the draft's key already: stored, or earlier in the list.
+-- The event that has the draft's key already: stored, or earlier in the list. After an error, the
+-- draft at fault where it is another.
 local function earlier(ctx, scope, draft, keys)
   if draft.key == nil then return nil end
   local id = draft.stream .. "\0" .. draft.key
@@ -126,12 +127,12 @@ local function earlier(ctx, scope, draft, keys)
   return nil
 end
 
--- The list as it will be given back, and those of it that are new.
+-- The list as it will be given back, and those of it that are new; or an error, and whose it is.
 local function sort_out(ctx, scope, drafts)
   local events, fresh, keys = {}, {}, {}
   for i, draft in ipairs(drafts) do
-    local event, err = earlier(ctx, scope, draft, keys)
-    if err then return nil, err end
+    local event, err, culprit = earlier(ctx, scope, draft, keys)
+    if err then return nil, err, culprit or draft end
     if not event then fresh[#fresh + 1] = draft end
     events[i] = event or draft
   end
@@ -191,8 +192,11 @@ end
 ---@return moonbase.Event[]|nil
 ---@return moonbase.Error|nil err  `conflict`, `serialization`
 function event_log.write(ctx, scope, drafts, expected, name)
-  local events, fresh = sort_out(ctx, scope, drafts)
-  if not events then return nil, fresh end
+  local events, fresh, culprit = sort_out(ctx, scope, drafts)
+  if not events then
+    name_field(fresh, drafts, culprit, name)
+    return nil, fresh
+  end
   if #fresh == 0 then return events end -- for a retry `expected` is past
   local ok, err, place
   if expected then
