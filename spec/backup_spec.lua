@@ -39,6 +39,7 @@ describe("a backup", function()
   it("has every row of every part and scope", function()
     full_store.fill(store)
     assert.is_true(store:backup(target))
+    for _, name in ipairs(files.names(folder)) do assert.is_nil(name:find ".part") end
     local copy = open(target)
     assert.are.same(lines_of(store), lines_of(copy))
     assert.is_true(copy:check())

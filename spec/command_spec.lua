@@ -234,6 +234,21 @@ describe("the command", function()
     assert.are.equal(core.decode(first).cursor + 1, core.decode(second).cursor)
   end)
 
+  it("tail keeps nothing back that it has", function()
+    local output = folder .. "/tail"
+    os.execute(("LUA_PATH=%s LUA_CPATH=%s %s bin/moonbase tail %s --after 0 --limit 3 >%s 2>&1 &")
+      :format(quoted(package.path), quoted(package.cpath), INTERPRETER, quoted(path), output))
+    local deadline, lines = core.monotonic() + 8000, nil
+    repeat
+      core.sleep(20)
+      lines = files.read(output) or ""
+    until select(2, lines:gsub("\n", "")) >= 2 or core.monotonic() > deadline
+    local store = assert(moonbase.open(path, { durability = "off" }))
+    assert(store.events:append { stream = "s", type = "t" })
+    store:close()
+    assert.are.equal(2, select(2, lines:gsub("\n", "")))
+  end)
+
   it("tail ends well when it is interrupted", function()
     -- In the foreground the signal goes to the command only, once: Lua dies of a second one.
     local command = ("LUA_PATH=%s LUA_CPATH=%s timeout --foreground --preserve-status -s INT 2 %s "

@@ -113,6 +113,16 @@ describe("an export", function()
     assert.are.equal(events, #open(folder .. "/copy.db").events:poll())
   end)
 
+  it("tells real numbers from integers", function()
+    assert(store.graph:relate { from = "real", rel = "r", to = "other", weight = 3 })
+    local columns, real
+    assert(store:export(function(line)
+      if line:find '^{"table"' then columns = line:match '^{"table":"graph_edges","columns":(.*)}$' end
+      if columns and line:find "^%[.*%D3%.0%D" then real = true end
+    end))
+    assert.is_true(real)
+  end)
+
   it("inside a transaction shows what that has written", function()
     local lines
     store:transaction(function(tx)

@@ -77,6 +77,55 @@ describe("a damaged file", function()
     assert.are.same(before, files.names(folder_of(path)))
   end)
 
+  it("is repaired as if nothing had been, wherever the first repair broke off", function()
+    local steps = { "file_link", "file_rename", "file_sync", "file_resemble" }
+    local original, left = {}, 0
+    for _, name in ipairs(steps) do original[name] = core[name] end
+    local function break_off_after(count)
+      left = count
+      for _, name in ipairs(steps) do
+        core[name] = function(...)
+          if left == 0 then error("broken off", 0) end
+          left = left - 1
+          return original[name](...)
+        end
+      end
+    end
+    local function restore()
+      for name, fn in pairs(original) do core[name] = fn end
+    end
+    finally(restore)
+
+    local from = files.database()
+    local store = assert(moonbase.open(from, FAST))
+    assert(store.kv:set("a", "b", 0))
+    assert(store.context.engine:exec "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert(store.kv:set("a", "b", 1)) -- is in the log alone
+    local log = files.read(from .. "-wal")
+    local bytes = ("\255"):rep(4096) .. files.read(from):sub(4097)
+    store:close()
+    local count, done = 0, false
+    while not done do
+      for value, beside in pairs { [0] = false, [1] = log } do
+        local path = files.database()
+        files.write(path, bytes)
+        if beside then files.write(path .. "-wal", beside) end
+        break_off_after(count)
+        done = pcall(moonbase.recover, path)
+        restore()
+        local opened = open_told(path)
+        assert.are.equal(value, (opened.kv:get("a", "b")), "broken off after " .. count)
+        opened:close()
+        local names = files.names(folder_of(path))
+        assert.are.equal(2, #names, "broken off after " .. count)
+        local damaged = files.read(folder_of(path) .. "/" .. names[2])
+        assert.is_true(beside ~= false or damaged == bytes, "broken off after " .. count)
+      end
+      count = count + 1
+    end
+    assert.is_true(count > 4)
+  end)
+
   it("is only refused when it is opened for reading", function()
     local path = files.database()
     files.write(path, ("garbage "):rep(1000))

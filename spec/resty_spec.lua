@@ -24,6 +24,8 @@ describe("moonbase.resty in plain Lua", function()
     assert.are.same({ 1, 2 }, long:call("kv.get", "ns", "k"))
     assert.are.equal(0, assert(long:call("gc")).deleted)
     assert.is_nil((long:call("threads.get", "missing")))
+    assert(long:call("kv.set", "ns", "k", { moonbase.null }))
+    assert.are.same({ moonbase.null }, store.kv:get("ns", "k"))
   end)
 
   it("gives errors as objects, and raises what is misuse", function()
