@@ -151,10 +151,23 @@ describe("blobs", function()
       refuses("readonly", nil, reading.writer, reading)
     end)
 
+    it("raise when the transaction has ended that they are of", function()
+      local ended
+      assert(store:transaction(function(tx)
+        ended = tx.blobs
+        return true
+      end))
+      raises("closed", ended.put, ended, "x")
+      raises("closed", ended.has, ended, UNKNOWN)
+      raises("closed", ended.writer, ended)
+    end)
+
     it("raise on a closed store", function()
       store:close()
       raises("closed", blobs.put, blobs, "x")
       raises("closed", blobs.get, blobs, UNKNOWN)
+      raises("closed", blobs.writer, blobs)
+      raises("closed", blobs.reader, blobs, UNKNOWN)
     end)
   end)
 

@@ -112,9 +112,9 @@ end
 ---@return true|nil
 ---@return moonbase.Error|nil err  `readonly`
 function Context:may_write()
-  if not self.readonly then return true end
   local _, err = self.engine:in_transaction() -- raises when the store is closed
   if err then return nil, err end
+  if not self.readonly then return true end
   return errors.fail("readonly", "this handle was opened for reading only")
 end
 
