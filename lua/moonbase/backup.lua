@@ -47,7 +47,6 @@ end
 ---@return moonbase.Error|nil err  `exists`, `not_found` for a missing folder, `full`, `io`
 function backup.run(engine, path, options)
   options = check.options("options", options, { progress = "function" })
-  check.path(path)
   if engine:in_transaction() then
     errors.raise("invalid", "backup cannot run inside a transaction")
   end
