@@ -157,6 +157,16 @@ describe("a freeze", function()
     end)
   end)
 
+  it("refuses a message whose id was appended meanwhile, until that is withdrawn", function()
+    assert(threads:enqueue("t", { user("new", "new"), user("other", "other") }))
+    assert(threads:append("t", { user("new", "new") }))
+    local place = #threads:pending("t") - 1
+    refuses({ code = "invalid", field = "pending[" .. place .. "].id" },
+      { boundary = "new_run" })
+    assert(threads:retract("t", "new"))
+    assert.are.equal("other", texts(assert(threads:freeze("t", { boundary = "new_run" }))):match "%S+$")
+  end)
+
   it("and an enqueue before it are one with a transaction around them", function()
     local ok = store:transaction(function(tx)
       assert(tx.threads:enqueue("t", many(2)))
