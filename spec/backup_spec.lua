@@ -201,6 +201,25 @@ describe("a backup", function()
     assert.is_true(store:check())
   end)
 
+  it("as is what has nothing to do", function()
+    child.run(function()
+      for _, call in ipairs {
+        function() return store:scope "other" end,
+        function() return store.threads:append("t", {}) end,
+        function() return store.threads:enqueue("t", {}) end,
+        function() return store.threads:search "..." end,
+        function() return store.threads:list { limit = 0 } end,
+        function() return store.events:consumer "name" end,
+        function() return store:transaction(function() error "was run" end) end,
+        function() return store:begin() end,
+      } do
+        local ok, err = call()
+        assert(ok == nil and err.code == "forked", err and err.code)
+      end
+    end)
+    assert.is_true(store:check())
+  end)
+
   it("is misuse inside a transaction, and of wrong types", function()
     assert(store:transaction(function()
       local ok, err = pcall(store.backup, store, target)

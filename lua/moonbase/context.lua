@@ -108,12 +108,22 @@ local function run(engine, fn, ...)
   return settle(engine, fn(...))
 end
 
+--- Whether the store can be used, for calls that have nothing to do in it. Raises where it is
+--- closed, or the transaction has ended.
+---@return true|nil
+---@return moonbase.Error|nil err  `forked`, `timeout`
+function Context:may_use()
+  local _, err = self.engine:in_transaction()
+  if err then return nil, err end
+  return true
+end
+
 --- Whether the handle may write; for calls that have much to do before they do.
 ---@return true|nil
 ---@return moonbase.Error|nil err  `readonly`
 function Context:may_write()
-  local _, err = self.engine:in_transaction() -- raises when the store is closed
-  if err then return nil, err end
+  local ok, err = self:may_use()
+  if not ok then return nil, err end
   if not self.readonly then return true end
   return errors.fail("readonly", "this handle was opened for reading only")
 end

@@ -236,8 +236,8 @@ function Events:consumer(name, options)
   local stream = check.options("options", options, CONSUMER).stream
   local ok, err = check.id("name", name)
   if ok and stream ~= nil then ok, err = check.id("stream", stream) end
+  if ok then ok, err = self.ctx:may_use() end
   if not ok then return nil, err end
-  self.ctx.engine:in_transaction() -- raises when the store is closed
   return Consumer.new(self.ctx, name, stream)
 end
 

@@ -109,8 +109,8 @@ end
 ---@return moonbase.Store?, moonbase.Error?
 function Store:scope(name)
   local ok, err = check.id("scope", name)
-  if ok then ok, err = self.context.engine:in_transaction() end -- raises when it is closed
-  if ok == nil then return nil, err end
+  if ok then ok, err = self.context:may_use() end
+  if not ok then return nil, err end
   return new_store(self.handle, self.context:with { scope_name = name })
 end
 

@@ -48,8 +48,8 @@ function Queue:enqueue(id, messages, options)
   if ok then batch, err = message_log.prepare(self.ctx, id, messages, "messages") end
   if not batch then return nil, err end
   if #batch.records == 0 then
-    self.ctx.engine:in_transaction() -- raises when the store is closed
-    return {}
+    ok, err = self.ctx:may_use()
+    return ok and {} or nil, err
   end
   return self.ctx:write(pending.enqueue, self.ctx, id, batch, mode)
 end

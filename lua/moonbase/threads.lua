@@ -172,8 +172,8 @@ local NO_OPTIONS = {}
 
 -- The result of what has nothing to do, provided that the store is open.
 local function nothing(ctx)
-  ctx.engine:in_transaction()
-  return {}
+  local ok, err = ctx:may_use()
+  return ok and {} or nil, err
 end
 
 -- Checks what the calls that write the log take.

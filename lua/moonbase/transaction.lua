@@ -184,9 +184,7 @@ end
 ---@param options table  timeout?, label?
 ---@param fn function
 function transaction.run(store, options, fn)
-  local _, err = store.context.engine:in_transaction() -- raises for a transaction that has ended
-  local record
-  if not err then record, err = begin(store, options, true) end
+  local record, err = begin(store, options, true)
   if not record then return nil, err end
   return settle(record, pcall(fn, record.userdata))
 end
