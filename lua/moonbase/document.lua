@@ -52,4 +52,15 @@ function document.merged(old, patch)
   return merged
 end
 
+--- SQL for the text of a document that a change was made to. Where numbers are all doubles, a
+--- document that was read has integers beyond 2^53 as strings of their digits: those that the
+--- change left alone stay integers.
+---@param parameter string  the document as it shall be
+---@param stored string     SQL for the document as it is
+---@return string
+function document.changed(parameter, stored)
+  if math.type then return parameter end
+  return ("keep_integers(%s, %s)"):format(parameter, stored)
+end
+
 return document

@@ -2,6 +2,7 @@
 -- memory itself, ingesting, searching and the parts that remember in their own commit share.
 -- Functions that change something run inside a write.
 
+local document = require "moonbase.document"
 local errors = require "moonbase.errors"
 local expiry = require "moonbase.expiry"
 local memory_history = require "moonbase.memory_history"
@@ -63,6 +64,9 @@ local BY_ID = SELECT .. "WHERE m.key >> 32 = $scope AND m.id = $id"
 
 local BY_SERIAL = SELECT .. "WHERE m.key = ($scope << 32) + $serial"
 
+local STORED_METADATA = [[
+  (SELECT m.metadata FROM memories m WHERE m.key >> 32 = $scope AND m.id = $id)]]
+
 -- The unique index of ids lets it take the place of the text before it, under another number too.
 local PUT = [[
   INSERT OR REPLACE INTO memories (key, id, namespace, type, source, at, importance, ttl,
@@ -70,7 +74,8 @@ local PUT = [[
     owner, author, tags, entities, mentions, metadata, text)
   VALUES (($scope << 32) + $serial, $id, $namespace, $type, $source, $at, $importance, $ttl,
     $expires_at, $created_at, $updated_at, $vector_set, $vector_given, $version, $piece,
-    $position, $owner, $author, $tags(json), $entities(json), $mentions(json), $metadata(json),
+    $position, $owner, $author, $tags(json), $entities(json), $mentions(json),
+    ]] .. document.changed("$metadata(json)", STORED_METADATA) .. [[,
     $text)]]
 
 local NEXT_SERIAL = [[

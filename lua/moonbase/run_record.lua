@@ -81,7 +81,7 @@ local UPDATE = [[
   UPDATE runs SET written = ]] .. NEXT_WRITTEN .. [[, updated_at = $updated_at,
     started_at = $started_at, finished_at = $finished_at, steps = $steps,
     input_tokens = $input_tokens, output_tokens = $output_tokens, parent = $parent,
-    body = $run(json)%s
+    body = ]] .. document.changed("$run(json)", "body") .. [[%s
   WHERE key = $key]]
 local UPDATE_BODY = UPDATE:format("")
 local UPDATE_ALL = UPDATE:format(", status = $status, agent = $agent")

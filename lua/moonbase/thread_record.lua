@@ -37,8 +37,12 @@ local GET = "SELECT " .. thread_record.columns
 
 local REPLACE = [[
   UPDATE threads SET resource = $resource, parent = $parent, title = $title,
-    custom = $custom(json), created_at = coalesce($created_at, created_at), updated_at = $now
+    custom = ]] .. document.changed("$custom(json)", "custom") .. [[,
+    created_at = coalesce($created_at, created_at), updated_at = $now
   WHERE key = $key]]
+
+local COPY_CUSTOM = [[
+  UPDATE threads SET custom = (SELECT custom FROM threads WHERE key = $origin) WHERE key = $key]]
 
 --- A thread, nil when there is none.
 ---@param ctx moonbase.Context
@@ -196,8 +200,11 @@ function thread_record.fork(ctx, origin, id, at, title)
   if not thread then return nil, err end
   segment, err = chain.holder(ctx.engine, row.segment, at)
   if err then return nil, err end
-  ok, err = thread_rows.insert(ctx, { id = id, resource = thread.resource,
-    title = title or thread.title, custom = thread.custom }, { segment = segment, count = at })
+  local made
+  made, err = thread_rows.insert(ctx, { id = id, resource = thread.resource,
+    title = title or thread.title }, { segment = segment, count = at })
+  if not made then return nil, err end
+  ok, err = ctx.engine:run(COPY_CUSTOM, row.key, made.key)
   if not ok then return nil, err end
   return thread_record.get(ctx, id)
 end

@@ -12,6 +12,7 @@
 
 #include "kernel/buffer.h"
 #include "kernel/compress.h"
+#include "kernel/json_integers.h"
 #include "kernel/json_read.h"
 #include "kernel/json_write.h"
 
@@ -124,6 +125,16 @@ static bool read_strings(workbench *w)
     return event == MB_JSON_ERROR && w->scratch.failed;
 }
 
+static bool keep_integers(workbench *w)
+{
+    static const char old[] = "{\"a\\nb\":[9007199254740993]}";
+    static const char now[] = "{\"a\\nb\":[\"9007199254740993\"]}";
+    mb_json_keep_integers(&w->out, now, sizeof now - 1, old, sizeof old - 1);
+    bool same = w->out.length == sizeof old - 1 && memcmp(w->out.data, old, w->out.length) == 0;
+    require(same || w->out.failed, "integers are kept");
+    return w->out.failed;
+}
+
 static bool compress(workbench *w)
 {
     mb_error error;
@@ -206,6 +217,7 @@ int main(void)
     fail_each(write_strings, "write_strings");
     fail_each(write_numbers, "write_numbers");
     fail_each(read_strings, "read_strings");
+    fail_each(keep_integers, "keep_integers");
     fail_each(compress, "compress");
     fail_each(decompress, "decompress");
     return EXIT_SUCCESS;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "storage/functions.h"
 #include "storage/path.h"
 #include "storage/pin.h"
 #include "storage/sqlite_error.h"
@@ -76,6 +77,11 @@ static bool link_open(mb_link *link, mb_connection *c, int flags, mb_error *err)
         explain_open(c->path, db, flags, result, err);
         sqlite3_close_v2(db);
         return false;
+    }
+    result = mb_functions_add(db);
+    if (result != SQLITE_OK) {
+        sqlite3_close_v2(db);
+        return open_fail(err, c->path, mb_sqlite_code(result), result, sqlite3_errstr(result));
     }
     link->cache.db = db;
     distrust(db);

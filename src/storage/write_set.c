@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/json_write.h"
+#include "storage/sqlite_memory.h"
 
 #if defined(__GNUC__)
 #pragma weak sqlite3_preupdate_hook
@@ -55,23 +56,13 @@ struct mb_write_set {
     bool failed;             // memory ran out: something is missing
 };
 
-static void *reallocate(void *ud, void *ptr, size_t old_size, size_t new_size)
-{
-    (void)ud;
-    (void)old_size;
-    if (new_size > 0)
-        return sqlite3_realloc64(ptr, new_size);
-    sqlite3_free(ptr);
-    return NULL;
-}
-
 mb_write_set *mb_write_set_new(void)
 {
     mb_write_set *set = sqlite3_malloc64(sizeof *set);
     if (set == NULL)
         return NULL;
     memset(set, 0, sizeof *set);
-    mb_buffer_init(&set->text, (mb_allocator){ .fn = reallocate });
+    mb_buffer_init(&set->text, mb_sqlite_allocator());
     return set;
 }
 
