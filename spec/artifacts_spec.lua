@@ -119,6 +119,23 @@ describe("artifacts", function()
     assert.are.equal(1, #artifacts:history("ns", "a"))
   end)
 
+  it("forget old versions, never the newest, and go on counting", function()
+    for i = 1, 4 do assert(artifacts:put("ns", "a", "v" .. i)) end
+    for i = 1, 3 do assert(artifacts:put("ns", "b", "w" .. i)) end
+    assert(assert(store:scope "other").artifacts:put("ns", "a", "theirs"))
+    assert.are.equal(2, artifacts:prune("ns", "a", { keep = 2 }))
+    assert.are.equal(0, artifacts:prune("ns", "a", { keep = 2 }))
+    assert.are.equal(0, artifacts:prune("ns", "a", { keep = 100 }))
+    assert.are.equal(0, artifacts:prune("ns", "none", { keep = 1 }))
+    assert.are.equal(3, artifacts:history("ns", "a")[1].version)
+    assert.are.same({}, { artifacts:get("ns", "a", { version = 2 }) })
+    assert.are.same({ "v4", 4 }, { artifacts:get("ns", "a") })
+    assert.are.equal(3, #artifacts:history("ns", "b"))
+    assert.are.equal(2, assert(store:gc()).deleted)
+    assert.are.equal(5, artifacts:put("ns", "a", "v5"))
+    assert.is_true(store:check())
+  end)
+
   it("go on counting where they are, whatever is deleted beside them", function()
     for i = 1, 3 do assert(artifacts:put("ns", "a", "v" .. i)) end
     assert.are.equal(1, artifacts:put("ns", "b", "x"))
@@ -169,6 +186,10 @@ describe("artifacts", function()
       refuses("invalid", "namespace", artifacts.list, artifacts, id)
       refuses("invalid", "content.hash", artifacts.put, artifacts, "ns", "a", { hash = id })
     end
+    for _, keep in ipairs { 0, -1, 1.5, 0 / 0 } do
+      refuses("invalid", "keep", artifacts.prune, artifacts, "ns", "a", { keep = keep })
+    end
+    refuses("invalid", "name", artifacts.prune, artifacts, "ns", "", { keep = 1 })
     refuses("invalid", "content.hash", artifacts.put, artifacts, "ns", "a", {})
     for _, version in ipairs { 0, -1, 1.5, 0 / 0 } do
       refuses("invalid", "version", artifacts.get, artifacts, "ns", "a", { version = version })
@@ -185,6 +206,8 @@ describe("artifacts", function()
     raises("name", artifacts.get, artifacts, "ns", 1)
     raises("options.version", artifacts.get, artifacts, "ns", "a", { version = "1" })
     raises("options.v", artifacts.get, artifacts, "ns", "a", { v = 1 })
+    raises("options", artifacts.prune, artifacts, "ns", "a")
+    raises("keep", artifacts.prune, artifacts, "ns", "a", {})
     assert.are.equal("0 0 0", rows())
   end)
 
@@ -221,11 +244,12 @@ describe("artifacts", function()
       it(name, function() assert.are.same({}, plans.slow(store, fn)) end)
     end
 
-    serves("put, get, history, delete", function()
+    serves("put, get, history, prune, delete", function()
       assert(artifacts:put("ns", "a", "x"))
       assert(artifacts:put("ns", "a", { hash = core.sha256 "x" }))
       assert(artifacts:get("ns", "a") and artifacts:get("ns", "a", { version = 1 }))
       assert(#artifacts:history("ns", "a") == 2)
+      assert(artifacts:prune("ns", "a", { keep = 1 }) == 1)
       assert(artifacts:delete("ns", "a"))
     end)
 
@@ -248,6 +272,7 @@ describe("artifacts", function()
     end
 
     holds("put", function() return artifacts:put("ns", "new", "bytes") end)
+    holds("prune", function() return artifacts:prune("ns", "a", { keep = 1 }) end)
     holds("put of a hash", function()
       return artifacts:put("ns", "a", { hash = core.sha256 "v1" })
     end)

@@ -36,6 +36,13 @@ local DELETE_VERSIONS = [[
   DELETE FROM artifact_versions WHERE scope = $scope AND artifact = $artifact]]
 local DELETE = "DELETE FROM artifacts WHERE key = $key"
 
+local PRUNE = [[
+  DELETE FROM artifact_versions
+  WHERE scope = $scope AND artifact = $artifact AND version IN (
+    SELECT version FROM artifact_versions
+    WHERE scope = $scope AND artifact = $artifact AND version <= $last
+    ORDER BY version LIMIT 10000)]]
+
 ---@class moonbase.ArtifactPlace
 ---@field namespace string
 ---@field name string
@@ -138,6 +145,19 @@ function artifact_rows.remove(ctx, place)
   if ok then ok, err = sequence.raise(ctx.engine, row.scope, FLOOR, row.latest) end
   if not ok then return nil, err end
   return true
+end
+
+--- Removes old versions, up to 10,000 of them. Inside a write.
+---@param ctx moonbase.Context
+---@param place moonbase.ArtifactPlace
+---@param keep integer  how many of the newest stay, 1 or more
+---@return integer|nil count
+---@return moonbase.Error|nil
+function artifact_rows.prune(ctx, place, keep)
+  local row, err = find(ctx, place)
+  if err then return nil, err end
+  if not row then return 0 end
+  return ctx.engine:run(PRUNE, row.scope, row.key, row.latest - keep)
 end
 
 return artifact_rows

@@ -114,4 +114,20 @@ function Artifacts:delete(namespace, name)
   return self.ctx:write(artifact_rows.remove, self.ctx, place)
 end
 
+--- Forgets old versions, up to 10,000 of them. Their blobs stay until garbage is collected.
+---@param namespace string
+---@param name string
+---@param options { keep: integer }  how many of the newest stay, 1 or more
+---@return integer|nil count
+---@return moonbase.Error|nil err  `invalid`
+function Artifacts:prune(namespace, name, options)
+  local place, err = place_of(namespace, name)
+  if not place then return nil, err end
+  check.options("options", check.type("options", options, "table"), { keep = "number" })
+  local keep
+  keep, err = check.positive("keep", options.keep)
+  if not keep then return nil, err end
+  return self.ctx:write(artifact_rows.prune, self.ctx, place, keep)
+end
+
 return Artifacts

@@ -12,5 +12,6 @@ return steps.scenario {
   { "get", function(s) return s.artifacts:get("n", "a", { version = 1 }) end },
   { "history", function(s) return s.artifacts:history("n", "a") end },
   { "list", function(s) return s.artifacts:list("n", {}) end },
+  { "prune", function(s) return s.artifacts:prune("n", "a", { keep = 1 }) end },
   { "delete", function(s) return s.artifacts:delete("n", "a") end },
 }
