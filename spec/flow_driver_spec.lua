@@ -401,7 +401,7 @@ describe("a flow driver", function()
     end
     store = own_store()
     local runs = {}
-    local driver = assert(flow_driver.new(store, {}))
+    local driver = assert(flow_driver.new(store, { max_attempts = 1000 }))
     for i = 1, 2 do runs[i] = assert(driver:start { mob = "team", flow = "report" }) end
     local function work(self)
       local own = own_store()
@@ -413,8 +413,8 @@ describe("a flow driver", function()
         end
       end })
       local worker = assert(flow_driver.new(own, { handlers = handlers, retry_delay = 1,
-        max_attempts = 1000 }):worker { lease = 50 })
-      for _ = 1, 2000 do -- not for ever: nobody may be left to end it
+        max_attempts = 1000 }):worker { lease = 200 })
+      for _ = 1, 20000 do -- not for ever: nobody may be left to end it
         if assert(worker:tick()) == 0 then core.sleep(5) end
       end
     end
@@ -425,7 +425,10 @@ describe("a flow driver", function()
     end
     local last = child.start(work)
     for _, run in ipairs(runs) do
-      while store.flows:peek { run = run }.status == "running" do core.sleep(5) end
+      for _ = 1, 20000 do
+        if store.flows:peek { run = run }.status ~= "running" then break end
+        core.sleep(5)
+      end
     end
     last:kill()
     for _, run in ipairs(runs) do
