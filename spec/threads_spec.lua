@@ -33,7 +33,7 @@ describe("a thread", function()
 
   it("gets it from new_id, whose ids must be good", function()
     local id = "own"
-    store = conversation.store { new_id = function() return id end }
+    store = conversation.store(nil, { new_id = function() return id end })
     assert.are.equal("own", assert(store.threads:create()).id)
     id = " "
     local made, err = store.threads:create()

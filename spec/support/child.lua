@@ -5,6 +5,8 @@
 --     one:tell("go on")
 --     one:finish()           -- true, or the error that ended it
 --
+--     child.run_all(3, function(c, number) end)    -- three at once, to their ends
+--
 -- The child leaves without closing Lua, so nothing that it inherited is finalized in it unless the
 -- function does so itself.
 
@@ -30,6 +32,12 @@ function Child:hear()
     if more == "" then return nil end
     self.heard = self.heard .. more
   end
+end
+
+-- For one of several that begin together: see child.together.
+function Child:ready()
+  self:tell "ready"
+  self:hear()
 end
 
 function Child:close()
@@ -86,6 +94,51 @@ end
 function child.run(fn)
   local ok, failure = child.start(fn):finish()
   if not ok then error(failure, 2) end
+end
+
+local function start_all(count, fn)
+  local children = {}
+  for number = 1, count do
+    children[number] = child.start(function(c) fn(c, number) end)
+  end
+  return children
+end
+
+-- Waits for the end of each; raises what one raised.
+function child.finish_all(children)
+  for _, one in ipairs(children) do
+    local ok, failure = one:finish()
+    if not ok then error(failure, 2) end
+  end
+end
+
+-- Runs fn(c, number) in so many child processes at once, to their ends.
+function child.run_all(count, fn)
+  child.finish_all(start_all(count, fn))
+end
+
+-- Runs fn(c, number) in so many child processes: each waits at its `c:ready()` for all others, and
+-- goes on with them. Gives the children.
+function child.together(count, fn)
+  local children = start_all(count, fn)
+  for _, one in ipairs(children) do
+    local heard = one:hear()
+    if heard ~= "ready" then error(heard or "a child ended before it was ready", 2) end
+  end
+  for _, one in ipairs(children) do one:tell "go" end
+  return children
+end
+
+-- Runs fn(c), which counts aloud what it has done, and kills it as a crash would once it has told
+-- `count`; gives the last number that was heard.
+function child.kill_at(count, fn)
+  local one, last = child.start(fn), 0
+  while last < count do
+    local heard = one:hear()
+    last = tonumber(heard) or error(heard or "the child ended too early", 2)
+  end
+  one:kill()
+  return last
 end
 
 return child

@@ -1,17 +1,10 @@
---- Stores and messages for specs of threads and runs.
+--- Messages for specs of threads and runs.
 
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local conversation = {}
 
---- A store in memory whose clock stands still until `clock.now` is set: 1000, and its clock.
----@param options? table
-function conversation.store(options)
-  local clock = { now = 1000 }
-  options = options or {}
-  options.clock = options.clock or function() return clock.now end
-  return assert(moonbase.open(":memory:", options)), clock
-end
+conversation.store, conversation.rows = stores.open, stores.rows
 
 --- A user's message.
 function conversation.user(text, id)
@@ -43,11 +36,6 @@ function conversation.fields(list, name)
   local values = {}
   for i, item in ipairs(list) do values[i] = tostring(item[name]) end
   return table.concat(values, " ")
-end
-
---- How many rows a table holds.
-function conversation.rows(store, table_name)
-  return assert(store.context.engine:value("SELECT count(*) FROM " .. table_name))
 end
 
 return conversation

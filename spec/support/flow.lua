@@ -1,6 +1,6 @@
 --- A flow run with something in each of its tables, and the compare-and-swap calls that suit it.
 
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local flow = {}
 
@@ -8,15 +8,7 @@ flow.STATE = { phase = "running", ready = { "a", "b" }, count = 2 }
 flow.FRAME = { status = { plan = "running" } }
 flow.LOOP = { stage = "awaiting_body_frame", iteration = 0 }
 
---- A store on a file or in memory, its clock at 1000 until `clock.now` is set, and the clock.
----@param path? string
----@param options? table
-function flow.store(path, options)
-  local clock = { now = 1000 }
-  local full = { clock = function() return clock.now end, durability = "off" }
-  for name, value in pairs(options or {}) do full[name] = value end
-  return assert(moonbase.open(path or ":memory:", full)), clock
-end
+flow.store = stores.open
 
 --- Creates a running run with frame "f", loop "l" and an entry of each ledger.
 ---@param store moonbase.Store

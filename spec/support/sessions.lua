@@ -1,16 +1,10 @@
 --- Sessions and nodes for specs.
 
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local sessions = {}
 
---- A store in memory whose clock stands still at `clock.now`, 1000 to begin with; and that clock.
-function sessions.store(path, options)
-  local clock = { now = 1000 }
-  options = options or {}
-  options.clock = function() return clock.now end
-  return assert(moonbase.open(path or ":memory:", options)), clock
-end
+sessions.store, sessions.rows = stores.open, stores.rows
 
 --- A message of the user.
 function sessions.user(id, parent)
@@ -44,11 +38,6 @@ function sessions.all(session)
   local found = {}
   for node in assert(session:nodes()) do found[#found + 1] = node.id end
   return table.concat(found, " ")
-end
-
---- How many rows a table holds.
-function sessions.rows(store, name)
-  return assert(store.context.engine:value("SELECT count(*) FROM " .. name))
 end
 
 return sessions
