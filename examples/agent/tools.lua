@@ -1,5 +1,6 @@
 --- The agent's tools: they look at text files below the working directory.
--- Each takes a table of arguments and gives a line for people, and the result for the planner.
+-- Each takes a table of arguments and gives a line for people, and the result for the planner. One
+-- that takes long calls `beat` now and then.
 
 local tools = {}
 
@@ -44,9 +45,10 @@ function tools.list_files(arguments)
 end
 
 --- { folder, words } -> the lines that hold most of the words, best first, one per file.
-function tools.search_files(arguments)
+function tools.search_files(arguments, beat)
   local hits, lines = {}, 0
-  for _, file in ipairs(text_files(arguments.folder)) do
+  for i, file in ipairs(text_files(arguments.folder)) do
+    if i % 20 == 0 then beat() end
     local best, number = nil, 0
     for line in io.lines(file) do
       number, lines = number + 1, lines + 1

@@ -6,7 +6,9 @@ local tools = require "agent.tools"
 
 local worker = {}
 
-local LEASE = 400 -- ms; how long a dead process keeps others from its tool
+local LEASE = 1000 -- ms; how long a dead process keeps others from its tool
+
+local LATE = { lease_lost = true, conflict = true }
 
 local function run_of(at, status, more)
   local run = { id = at.run.id, agent = "researcher", status = status, steps = at.run.steps }
@@ -50,12 +52,15 @@ local function think(store, thread, planner, at, tell)
   tell(done and "answer" or "say", message.content)
 end
 
--- A tool's answer, and the end of its job.
+-- A tool's answer, and the end of its job. A tool that takes long says now and then that it is at
+-- work.
 local function run_tool(store, thread, at, job, tell)
   local call = job.payload
   tell("tool", string.format("%s (attempt %d)", call.name, job.attempt))
-  local text, result = tools[call.name](call.arguments)
-  assert(store.checkpoints:commit {
+  local text, result = tools[call.name](call.arguments, function()
+    store.jobs:heartbeat(job, LEASE)
+  end)
+  local committed, err = store.checkpoints:commit {
     thread = thread, expected = at.version,
     messages = { { role = "tool", tool_call_id = call.id, content = text,
       metadata = { result = result } } },
@@ -63,7 +68,9 @@ local function run_tool(store, thread, at, job, tell)
     jobs = { { ack = job } },
     events = { { stream = thread, type = "tool_done", key = call.id,
       data = { tool = call.name } } },
-  })
+  }
+  if err and LATE[err.code] then return end -- it was too slow: the job is another's by now
+  assert(committed, err)
   tell("done", text)
 end
 
