@@ -2,22 +2,12 @@ local core = require "moonbase.core"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
 
+local raises, refuses = outcome.raises_about, outcome.refuses
+
 local UNKNOWN = ("0"):rep(64)
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
-
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  assert.are.equal(field, err.field)
-end
 
 describe("artifacts", function()
   local store, artifacts, path, now

@@ -3,23 +3,13 @@ local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local noise = require "spec.support.noise"
+local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
+
+local raises, refuses = outcome.raises_about, outcome.refuses
 
 local PIECE = 256 * 1024
 local UNKNOWN = ("0"):rep(64)
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
-
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  assert.are.equal(field, err.field)
-end
 
 describe("blobs", function()
   local store, blobs, path, now

@@ -1,24 +1,14 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+
+local raises, refused = outcome.raises, outcome.refused
 
 -- The fields of the events, one after the other.
 local function list(events, field)
   local values = {}
   for i, event in ipairs(assert(events)) do values[i] = event[field or "cursor"] end
   return values
-end
-
-local function raises(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.are.equal("invalid", err.code)
-  return err
-end
-
-local function refused(code, result, err)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  return err
 end
 
 describe("reading events:", function()
@@ -79,11 +69,11 @@ describe("reading events:", function()
     assert.are.equal("stream", refused("invalid", events:poll { stream = "" }).field)
     assert.are.equal("type", refused("invalid", events:poll { type = "\255" }).field)
     assert.are.equal("stream", refused("invalid", events:latest(" ")).field)
-    raises(events.poll, events, { stream = 1 })
-    raises(events.poll, events, { after = "1" })
-    raises(events.poll, events, { cursor = "1" })
-    raises(events.replay, events, { limit = 3 })
-    raises(events.latest, events, 1)
+    raises("invalid", events.poll, events, { stream = 1 })
+    raises("invalid", events.poll, events, { after = "1" })
+    raises("invalid", events.poll, events, { cursor = "1" })
+    raises("invalid", events.replay, events, { limit = 3 })
+    raises("invalid", events.latest, events, 1)
   end)
 
   it("replay gives every event in order, also after a reopen, and from a cursor", function()

@@ -1,24 +1,14 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+
+local raises, refused = outcome.raises, outcome.refused
 
 -- The fields of the events, one after the other.
 local function list(events, field)
   local values = {}
   for i, event in ipairs(assert(events)) do values[i] = event[field or "cursor"] end
   return values
-end
-
-local function raises(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.are.equal("invalid", err.code)
-  return err
-end
-
-local function refused(code, result, err)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  return err
 end
 
 describe("events:append", function()
@@ -108,14 +98,14 @@ describe("events:append", function()
   end)
 
   it("raises for what is not an event", function()
-    raises(events.append, events)
-    raises(events.append, events, "s")
-    assert.matches("event.cursor", raises(events.append, events,
+    raises("invalid", events.append, events)
+    raises("invalid", events.append, events, "s")
+    assert.matches("event.cursor", raises("invalid", events.append, events,
       { stream = "s", type = "t", cursor = 1 }).message, 1, true)
     for field, value in pairs { stream = 1, type = {}, key = 1, at = "now" } do
       local event = { stream = "s", type = "t" }
       event[field] = value
-      assert.matches("event." .. field, raises(events.append, events, event).message, 1, true)
+      assert.matches("event." .. field, raises("invalid", events.append, events, event).message, 1, true)
     end
     assert.are.equal(0, events:latest())
   end)
@@ -281,11 +271,11 @@ describe("events:append_batch", function()
       assert.is_nil(result)
       assert.are.equal(field, err.field)
     end
-    raises(events.append_batch, events, { { stream = "a", type = "t" }, "text" })
-    raises(events.append_batch, events, { stream = "a", type = "t" })
-    raises(events.append_batch, events, "text")
-    raises(events.append_batch, events, {}, { expect = 1 })
-    raises(events.append_batch, events, {}, { expected = "1" })
+    raises("invalid", events.append_batch, events, { { stream = "a", type = "t" }, "text" })
+    raises("invalid", events.append_batch, events, { stream = "a", type = "t" })
+    raises("invalid", events.append_batch, events, "text")
+    raises("invalid", events.append_batch, events, {}, { expect = 1 })
+    raises("invalid", events.append_batch, events, {}, { expected = "1" })
     assert.are.same({}, events:poll())
     assert.are.same({ 1 }, list(events:append_batch(batch("a"))))
   end)

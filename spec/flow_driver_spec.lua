@@ -3,6 +3,9 @@ local core = require "moonbase.core"
 local files = require "spec.support.files"
 local flow_driver = require "moonbase.flow_driver"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+
+local refuses = outcome.refuses
 
 local null = moonbase.null
 
@@ -20,13 +23,6 @@ local REPORT = {
     { id = "print", agent = "writer", after = { "polish" } },
   },
 }
-
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  assert.are.equal(field, err.field)
-end
 
 describe("a flow driver", function()
   local store, flows, jobs, now, path

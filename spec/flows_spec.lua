@@ -2,21 +2,11 @@ local conversation = require "spec.support.conversation"
 local files = require "spec.support.files"
 local flow = require "spec.support.flow"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+
+local raises, refuses = outcome.raises_about, outcome.refuses
 
 local null = moonbase.null
-
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  assert.are.equal(field, err.field)
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
 
 describe("a flow run", function()
   local store, clock, flows, path

@@ -1,16 +1,13 @@
 -- `gc = { every_commits = n }`, and store:vacuum.
 
-local core = require "moonbase.core"
 local child = require "spec.support.child"
+local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local noise = require "spec.support.noise"
+local outcome = require "spec.support.outcome"
 
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
+local raises = outcome.raises_about
 
 describe("gc after every so many commits", function()
   local path, store, told

@@ -5,14 +5,11 @@ local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local noise = require "spec.support.noise"
+local outcome = require "spec.support.outcome"
+
+local raises = outcome.raises_about
 
 local DAY = 24 * 60 * 60 * 1000
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
 
 describe("gc", function()
   local store, path, now

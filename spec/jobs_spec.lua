@@ -1,12 +1,9 @@
 local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
+local raises, refused = outcome.raises_about, outcome.refused
 
 describe("jobs", function()
   local store, jobs, path, now
@@ -35,12 +32,6 @@ describe("jobs", function()
       end
     end
     return table.concat(lines, "\n")
-  end
-
-  local function refused(code, result, err)
-    assert.is_nil(result)
-    assert.are.equal(code, err.code)
-    return err
   end
 
   local function claim(queue, options)

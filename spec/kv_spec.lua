@@ -2,22 +2,12 @@ local child = require "spec.support.child"
 local files = require "spec.support.files"
 local kv_rows = require "moonbase.kv_rows"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
 
+local raises, refuses = outcome.raises_about, outcome.refuses
+
 local null = moonbase.null
-
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  assert.are.equal(field, err.field)
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
 
 describe("kv", function()
   local store, kv, path, now
@@ -486,9 +476,9 @@ describe("kv", function()
         local updater = writer(function(own, options) return own:set("race", "key", 0, options) end)
         deleter:tell("go")
         updater:tell("go")
-        local outcome = { deleter:hear(), updater:hear() }
-        table.sort(outcome)
-        assert.are.same({ "conflict", "won" }, outcome)
+        local results = { deleter:hear(), updater:hear() }
+        table.sort(results)
+        assert.are.same({ "conflict", "won" }, results)
         assert(deleter:finish())
         assert(updater:finish())
       end

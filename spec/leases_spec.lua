@@ -2,13 +2,10 @@ local child = require "spec.support.child"
 local files = require "spec.support.files"
 local lease_record = require "moonbase.lease_record"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
 
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
+local raises = outcome.raises_about
 
 describe("leases", function()
   local store, leases, path, now

@@ -3,26 +3,16 @@ local conversation = require "spec.support.conversation"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
 
-local null = moonbase.null
+local raises, refuses = outcome.raises_about, outcome.refuses
 
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  assert.are.equal(field, err.field)
-end
+local null = moonbase.null
 
 local function conflicts(expected, actual, result, err)
   assert.is_not_true(result)
   assert.are.same({ "conflict", expected, actual }, { err.code, err.expected, err.actual })
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
 end
 
 -- Specs and profiles are the same machine; what holds for one holds for the other.
