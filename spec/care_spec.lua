@@ -3,6 +3,7 @@ local file_check = require "moonbase.file_check"
 local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 -- Damage that no call of the API could do, by a table: what is said of it.
 local DAMAGE = {
@@ -80,13 +81,10 @@ describe("a check", function()
 
   before_each(function()
     path = files.database()
-    store = full_store.fill(assert(moonbase.open(path, { durability = "off" })))
+    store = full_store.fill(stores.open(path))
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function has(problems, part)
     for _, problem in ipairs(problems) do
@@ -99,11 +97,11 @@ describe("a check", function()
     assert.is_true(store:check())
     store:close()
     for _, options in ipairs { {}, { readonly = true } } do
-      store = assert(moonbase.open(path, options))
+      store = stores.open(path, options)
       assert.is_true(store:check())
       store:close()
     end
-    store = assert(moonbase.open ":memory:")
+    store = stores.open()
     assert.is_true(store:check())
   end)
 
@@ -151,7 +149,7 @@ describe("a check", function()
       local connection = assert(core.open(path, { raw = true }))
       assert.is_true(assert(connection:run(sql)) > 0, sql)
       connection:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       local ok, err = store:check()
       store:close()
       assert.is_nil(ok, sql)
@@ -159,7 +157,7 @@ describe("a check", function()
       for _, suffix in ipairs { "-wal", "-shm" } do os.remove(path .. suffix) end
       files.write(path, whole)
     end
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     assert.is_true(store:check())
   end)
 
@@ -175,7 +173,7 @@ describe("a check", function()
     assert.are.equal("corrupt", err.code)
     assert.is_true(has(err.problems, "file"))
     files.write(path, bytes)
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     assert.is_true(store:check())
   end)
 
@@ -208,7 +206,7 @@ describe("statistics", function()
 
   it("tell how large the file is and what takes the room", function()
     local path = files.database()
-    local store = assert(moonbase.open(path))
+    local store = stores.open(path)
     for i = 1, 20 do assert(store.kv:set("ns", "k" .. i, ("x"):rep(1000))) end
     assert(store:scope("other").kv:set("ns", "k", 1))
     local found = assert(store:stats())
@@ -226,7 +224,7 @@ describe("statistics", function()
   end)
 
   it("are of a store in memory too, and of a transaction's own rows", function()
-    local store = assert(moonbase.open ":memory:")
+    local store = stores.open()
     assert(store:transaction(function(tx)
       assert(tx.kv:set("ns", "k", 1))
       assert.are.equal(1, store:stats().parts.kv.rows)
@@ -241,7 +239,7 @@ describe("statistics", function()
 
   it("know the part of every table", function()
     local table_parts = require "moonbase.table_parts"
-    local store = assert(moonbase.open ":memory:")
+    local store = stores.open()
     local shared = { migrations = true, scopes = true, sequences = true, segments = true,
       sqlite_sequence = true }
     for _, entry in ipairs(assert(require("moonbase.tables").list(store.context.engine))) do

@@ -1,6 +1,7 @@
 local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 -- Everything a reader can see, to compare before and after.
 local function snapshot(store)
@@ -26,14 +27,13 @@ local function contents(messages)
 end
 
 describe("checkpoints:commit", function()
-  local store, now
+  local store, clock
 
   before_each(function()
-    now = 1000
-    store = assert(moonbase.open(":memory:", { clock = function() return now end }))
+    store, clock = stores.open()
   end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   local function run(fields)
     local record = { id = "r", agent = "a", status = "running" }
@@ -74,13 +74,13 @@ describe("checkpoints:commit", function()
 
   it("creates the run, then replaces it whole", function()
     assert(store.checkpoints:commit { thread = "t", run = run { note = "x" } })
-    now = 2000
+    clock.now = 2000
     assert(store.checkpoints:commit { thread = "t", run = run { steps = 3 } })
     local found = store.runs:get("r")
     assert.is_nil(found.note)
     assert.are.same({ 3, 1000, 2000 }, { found.steps, found.created_at, found.updated_at })
     for _, instant in ipairs { 3000, 4000 } do
-      now = instant
+      clock.now = instant
       local done = assert(store.checkpoints:commit { thread = "t", run = run { status = "done" } })
       assert.are.equal(3000, done.run.finished_at)
     end
@@ -232,11 +232,11 @@ describe("checkpoints:commit", function()
     end
 
     it("when the lease of a job has run out", function()
-      now = now + 10
+      clock.now = clock.now + 10
       local result, err = attempt {}
       assert.is_nil(result)
       assert.are.equal("lease_lost", err.code)
-      now = now - 10
+      clock.now = clock.now - 10
       assert.are.same(before, snapshot(store))
     end)
 
@@ -286,12 +286,9 @@ end)
 describe("checkpoints:load", function()
   local store
 
-  before_each(function() store = assert(moonbase.open(files.database())) end)
+  before_each(function() store = stores.open(files.database()) end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("gives nil for a thread without messages and runs", function()
     assert.is_nil(store.checkpoints:load("t"))
@@ -331,7 +328,7 @@ describe("checkpoints:load", function()
       end
       process.exit_now(0)
     end
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     local seen = 0
     while seen < 300 do
       local at = assert(store.checkpoints:load("t") or { version = 0, messages = {} })

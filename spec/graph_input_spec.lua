@@ -2,7 +2,7 @@
 -- changes nothing.
 
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local NAN, HUGE = 0 / 0, math.huge
 
@@ -10,15 +10,12 @@ describe("the graph refuses", function()
   local store, graph
 
   before_each(function()
-    store = assert(moonbase.open(files.database(), { durability = "off" }))
+    store = stores.open(files.database())
     graph = store.graph
     assert(graph:relate { from = "a", rel = "r", to = "b", data = { n = 1 } })
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function unchanged()
     assert.are.same({ { from = "a", rel = "r", to = "b", weight = 1, data = { n = 1 } } },

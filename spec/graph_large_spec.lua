@@ -1,7 +1,7 @@
 -- A graph of 100,000 edges, in shapes whose answers are known: a chain, a hub, a grid.
 
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local CHAIN, HUB, WIDE, HIGH = 30000, 30000, 200, 100
 
@@ -23,7 +23,7 @@ describe("a graph of 100,000 edges", function()
   end
 
   setup(function()
-    store = assert(moonbase.open(files.database(), { durability = "off" }))
+    store = stores.open(files.database())
     graph = store.graph
     assert(store:transaction(function()
       for i = 1, CHAIN do relate("c" .. i - 1, "next", "c" .. i) end
@@ -33,10 +33,7 @@ describe("a graph of 100,000 edges", function()
     end))
   end)
 
-  teardown(function()
-    store:close()
-    files.cleanup()
-  end)
+  teardown(stores.cleanup)
 
   it("holds a chain that is gone along to its end", function()
     local list = assert(graph:reach("c0", { depth = CHAIN }))

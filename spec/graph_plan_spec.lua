@@ -3,8 +3,8 @@
 
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
@@ -37,7 +37,7 @@ describe("the graph:", function()
   local store, graph
 
   before_each(function()
-    store = assert(moonbase.open(files.database(), { durability = "off" }))
+    store = stores.open(files.database())
     graph = store.graph
     assert(store:transaction(function()
       for i = 1, 300 do
@@ -48,10 +48,7 @@ describe("the graph:", function()
     end))
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function pages(query)
     return function()

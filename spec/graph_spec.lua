@@ -3,26 +3,18 @@
 local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("the graph", function()
   local path, store, graph
 
-  local function open(options)
-    options = options or {}
-    options.durability = "off"
-    return assert(moonbase.open(path, options))
-  end
-
   before_each(function()
     path = files.database()
-    store = open()
+    store = stores.open(path)
     graph = store.graph
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function relate(from, rel, to, fields)
     local edge = { from = from, rel = rel, to = to }
@@ -113,7 +105,7 @@ describe("the graph", function()
     it("they are there when the file is opened again", function()
       relate("a", "r", "b", { weight = 2, data = { x = 1 } })
       store:close()
-      store = open()
+      store = stores.open(path)
       assert.are.same({ { from = "a", rel = "r", to = "b", weight = 2, data = { x = 1 } } },
         store.graph:edges().items)
       assert.are.same({ { node = "b", distance = 1 } }, store.graph:reach("a", { depth = 5 }))
@@ -499,7 +491,7 @@ describe("the graph", function()
 
     it("a handle for reading only reads", function()
       relate("a", "r", "b")
-      local reader = open { readonly = true, shared = false }
+      local reader = stores.open(path, { readonly = true, shared = false })
       assert.are.same({ "b" }, nodes_of(reader.graph:neighbors "a"))
       local result, err = reader.graph:relate { from = "a", rel = "r", to = "c" }
       assert.is_nil(result)

@@ -3,30 +3,22 @@
 local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 local support = require "spec.support.memory"
 
-local function refuses(code, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err and err.code, tostring(err))
-  return err
-end
+local refused = outcome.refused
 
 describe("memory's embedder", function()
-  local path, store, now
+  local path, store
 
-  before_each(function()
-    path, now = files.database(), 1000
-  end)
+  before_each(function() path = files.database() end)
 
-  after_each(function()
-    if store then store:close() end
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function open(embedder)
     if store then store:close() end
-    store = assert(moonbase.open(path, { embed = embedder, clock = function() return now end }))
+    store = stores.open(path, { embed = embedder })
     return store.memory
   end
 
@@ -83,11 +75,12 @@ describe("memory's embedder", function()
       { "invalid", function() return { { 1, 0 / 0 } } end },
     } do
       trouble = case[2]
-      local err = refuses(case[1], memory.remember, memory, { id = "b", text = "two" })
+      local err = refused(case[1], memory:remember { id = "b", text = "two" })
       assert.are.equal(case[1] == "io", err.retryable)
-      refuses(case[1], memory.update, memory, "a", { text = "two" })
-      refuses(case[1], store.checkpoints.commit, store.checkpoints,
-        { thread = "t", run = { id = "r", agent = "x" }, memories = { { text = "two" } } })
+      refused(case[1], memory:update("a", { text = "two" }))
+      refused(case[1], store.checkpoints:commit {
+        thread = "t", run = { id = "r", agent = "x" }, memories = { { text = "two" } },
+      })
       trouble = nil
       assert.are.same(record, memory:recall("a"))
       assert.is_nil(memory:recall("b"))
@@ -106,8 +99,8 @@ describe("memory's embedder", function()
       assert.is_false(ok)
       assert.matches(named, tostring(err), 1, true)
     end
-    refuses("invalid", moonbase.open, path, { embed = { name = "x", dim = 0, embed = print } })
-    refuses("invalid", moonbase.open, path, { embed = { name = "", dim = 1, embed = print } })
+    refused("invalid", moonbase.open(path, { embed = { name = "x", dim = 0, embed = print } }))
+    refused("invalid", moonbase.open(path, { embed = { name = "", dim = 1, embed = print } }))
   end)
 
   describe("that is another than before", function()
@@ -173,7 +166,7 @@ describe("memory's embedder", function()
         if calls == 2 or calls == 3 then error("no network") end
       end })
       assert.are.equal(100, memory:reembed())
-      refuses("io", memory.reembed, memory)
+      refused("io", memory:reembed())
       local stats = assert(memory:stats())
       assert.are.equal(100, stats.embedded)
       assert.are.equal(50, stats.to_embed)

@@ -1,35 +1,20 @@
 local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 local support = require "spec.support.memory"
 
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err and err.code, tostring(err))
-  if field then assert.are.equal(field, err.field) end
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
+local refuses, raises = outcome.refuses, outcome.raises_about
 
 describe("memory", function()
-  local store, memory, now
+  local store, memory, clock
 
   before_each(function()
-    now = 1000
-    store = assert(moonbase.open(files.database(), { clock = function() return now end,
-      embed = embedders.letters() }))
+    store, clock = stores.open(files.database(), { embed = embedders.letters() })
     memory = store.memory
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function ids(page)
     local list = {}
@@ -75,7 +60,7 @@ describe("memory", function()
       assert.are.equal(6, page.total)
       assert(memory:remember { id = "m7", text = "newer", at = 50 })
       assert(memory:forget("m4"))
-      now = now + 1
+      clock.now = clock.now + 1
       page = assert(memory:list { limit = 2, cursor = page.next_cursor })
       assert.are.equal("m3 m2", ids(page))
       page = assert(memory:list { limit = 2, cursor = page.next_cursor })
@@ -129,7 +114,7 @@ describe("memory", function()
 
     it("refuses filters that say nothing, or name what there is not", function()
       assert(memory:remember { id = "a", text = "t" })
-      refuses("invalid", nil, memory.forget, memory, {})
+      refuses("invalid", "filter", memory.forget, memory, {})
       for _, empty in ipairs { { all = {} }, { none = {} }, { any = { {} } }, { all = { {}, { all = {} } } },
         { all = {}, none = {}, any = { { id = "x" }, {} } } } do
         refuses("invalid", "filter", memory.forget, memory, empty)
@@ -137,7 +122,7 @@ describe("memory", function()
       assert.are.equal(0, memory:forget { any = {} })
       refuses("invalid", "filter.color", memory.forget, memory, { color = "red" })
       refuses("invalid", "filter.type.like", memory.forget, memory, { type = { like = "x" } })
-      refuses("invalid", nil, memory.forget, memory, "")
+      refuses("invalid", "id", memory.forget, memory, "")
       raises("id", memory.forget, memory, 5)
       assert.are.equal("a", ids(memory:list()))
     end)

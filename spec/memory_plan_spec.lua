@@ -4,23 +4,22 @@
 local embedders = require "spec.support.embedders"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 describe("memory", function()
-  local store, memory, now, path
+  local store, memory, path, clock
 
   local function open(name)
-    return assert(moonbase.open(path, { durability = "off", embed = embedders.letters { name = name },
-      clock = function() return now end }))
+    return stores.open(path, { embed = embedders.letters { name = name } })
   end
 
   before_each(function()
-    now, path = 1000, files.database()
+    path = files.database()
     local before = open("before")
     for i = 1, 3 do assert(before.memory:remember { id = "old" .. i, text = "old text " .. i }) end
     before:close()
-    store = open()
+    store, clock = open()
     memory = store.memory
     for i = 1, 20 do
       assert(memory:remember { id = "m" .. i, text = "text of Ann " .. i, namespace = "a/b",
@@ -30,13 +29,10 @@ describe("memory", function()
     assert(memory:update("m7", { text = "another text" }))
     assert(memory:remember { id = "gone1", text = "gone", ttl = 5 })
     assert(memory:remember { id = "gone2", text = "gone", ttl = 5 })
-    now = 1005
+    clock.now = 1005
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local CALLS = {
     remember = function() return memory:remember { id = "new", text = "new Ann",

@@ -1,19 +1,10 @@
 local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err and err.code, tostring(err))
-  if field then assert.are.equal(field, err.field) end
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
+local refuses, raises = outcome.refuses, outcome.raises_about
 
 local HOUR = 3600 * 1000
 local DAY = 24 * HOUR
@@ -24,8 +15,7 @@ describe("memory:search", function()
   local function open(options)
     options = options or {}
     options.clock = function() return now end
-    options.durability = "off"
-    return assert(moonbase.open(path, options))
+    return (stores.open(path, options))
   end
 
   before_each(function()
@@ -35,10 +25,7 @@ describe("memory:search", function()
     memory = store.memory
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   -- Texts that have nothing to do with one another: days apart.
   local function remember(id, text, fields)

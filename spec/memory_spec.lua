@@ -1,22 +1,13 @@
 local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 local support = require "spec.support.memory"
 
+local refuses, raises = outcome.refuses, outcome.raises_about
+
 local null = moonbase.null
-
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err and err.code, tostring(err))
-  if field then assert.are.equal(field, err.field) end
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
 
 local TABLES = { "memories", "memory_labels", "memory_mentions", "memory_history", "vector_floats",
   "vector_blocks" }
@@ -28,7 +19,7 @@ describe("memory", function()
     options = options or {}
     options.clock = function() return now end
     if options.embed == nil then options.embed = embedder end
-    return assert(moonbase.open(path, options))
+    return (stores.open(path, options))
   end
 
   before_each(function()
@@ -42,10 +33,7 @@ describe("memory", function()
     memory = store.memory
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows(of)
     local counts = {}

@@ -2,6 +2,7 @@ local conversation = require "spec.support.conversation"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("runs:prune", function()
   local store, clock, runs, threads
@@ -11,10 +12,7 @@ describe("runs:prune", function()
     runs, threads = store.runs, store.threads
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function put(id, thread, at, status)
     clock.now = at

@@ -1,6 +1,6 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 local support = require "spec.support.sessions"
 
 local user, assistant = support.user, support.assistant
@@ -30,7 +30,7 @@ describe("sessions are found by an index:", function()
   end
 
   before_each(function()
-    store = assert(moonbase.open(files.database(), { durability = "off" }))
+    store = stores.open(files.database())
     for i = 1, 30 do
       local one = assert(store.sessions:create { parent = "p" .. i % 3, cwd = "/" .. i % 4 })
       local list = {}
@@ -48,10 +48,7 @@ describe("sessions are found by an index:", function()
     use()
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local CALLS = {
     create = function() assert(sessions:create { id = "new" }) end,
@@ -125,7 +122,7 @@ describe("sessions are found by an index:", function()
     assert(store.context.engine:exec("ANALYZE"))
     local path = store.context.engine.path
     store:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     use()
     check()
   end)

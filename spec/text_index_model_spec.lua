@@ -4,7 +4,7 @@
 
 local core = require "moonbase.core"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 local text_index = require "moonbase.text_index"
 local vectors = require "spec.support.vectors"
 
@@ -171,10 +171,7 @@ end
 describe("the text index answers as the model does", function()
   local store
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function count_rows()
     local engine = store.context.engine
@@ -186,7 +183,7 @@ describe("the text index answers as the model does", function()
 
   for seed, span in pairs { [1] = 4000, [2] = 4294967295, [1001] = 4294967295, [1617] = 20000 } do
     it(("with serials up to %d, %d"):format(span, seed), function()
-      store = assert(moonbase.open(files.database(), { durability = "off" }))
+      store = stores.open(files.database())
       local run = setmetatable({
         engine = store.context.engine, set = { key = seed }, random = vectors.random(seed),
         model = setmetatable({ docs = {} }, Model), used = {}, span = span,

@@ -4,6 +4,7 @@ local core = require "moonbase.core"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 local text_index = require "moonbase.text_index"
 
 local function words(text, indexed)
@@ -89,14 +90,11 @@ describe("the text index", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path, { durability = "off" }))
+    store = stores.open(path)
     engine = store.context.engine
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function put(serial, text, into)
     return engine:atomic(text_index.put, engine, into or set, serial, text)

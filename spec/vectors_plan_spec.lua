@@ -3,29 +3,26 @@
 
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 describe("vectors", function()
   local store, c
 
   before_each(function()
     local path = files.database()
-    store = assert(moonbase.open(path, { durability = "off" }))
+    store = stores.open(path)
     c = assert(store.vectors:create("c", { dim = 2, metric = "l2" }))
     local items = {}
     for i = 1, 100 do items[i] = { id = "v" .. i, vector = { i, 0 }, metadata = { n = i } } end
     assert(c:upsert_many(items))
     for i = 1, 3 do assert(store.vectors:create("d" .. i, { dim = 1 })) end
     store:close() -- what is in memory now is not what the file says after damage
-    store = assert(moonbase.open(path, { durability = "off" }))
+    store = stores.open(path)
     c = assert(store.vectors:open("c"))
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local CALLS = {
     create = function() return store.vectors:create("n", { dim = 1 }) end,

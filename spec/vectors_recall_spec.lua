@@ -2,7 +2,7 @@
 -- close together, and where a search looks into some of many cells.
 
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 local vector_set = require "moonbase.vector_set"
 local vectors = require "spec.support.vectors"
 
@@ -57,13 +57,10 @@ describe("a search finds what an exact one finds:", function()
   local store
 
   before_each(function()
-    store = assert(moonbase.open(files.database(), { durability = "off" }))
+    store = stores.open(files.database())
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function recall_of(c, make, bytes)
     local total = 0

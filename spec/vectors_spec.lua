@@ -1,20 +1,11 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 local vectors = require "spec.support.vectors"
 
-local function refuses(code, field, fn, ...)
-  local result, err = fn(...)
-  assert.is_nil(result)
-  assert.are.equal(code, err and err.code)
-  assert.are.equal(field, err.field)
-end
-
-local function raises(named, fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(named, tostring(err), 1, true)
-end
+local refuses, raises = outcome.refuses, outcome.raises_about
 
 local function ids(hits)
   local list = {}
@@ -25,19 +16,15 @@ end
 local TABLES = { "vector_items", "vector_floats", "vector_blocks", "vector_cards" }
 
 describe("vectors", function()
-  local store, part, path, now
+  local store, part, path, clock
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store, clock = stores.open(path)
     part = store.vectors
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows()
     local counts = {}
@@ -249,7 +236,7 @@ describe("vectors", function()
     end)
 
     it("stats tell the shape and the size", function()
-      now = 2000
+      clock.now = 2000
       assert(c:upsert("x", { 1, 2, 3, 4 }))
       local stats = assert(c:stats())
       assert.is_true(stats.bytes > 16)
@@ -261,12 +248,12 @@ describe("vectors", function()
     it("they are there after the store was closed", function()
       for i = 1, 30 do assert(c:upsert("v" .. i, { i, 1, 0, 0 }, { metadata = { n = i } })) end
       store:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       c = assert(store.vectors:open("c"))
       assert.are.equal(30, c:count())
       assert.are.same({ n = 30 }, c:search({ 1, 0, 0, 0 })[1].metadata)
       store:close()
-      store = assert(moonbase.open(path, { readonly = true }))
+      store = stores.open(path, { readonly = true })
       c = assert(store.vectors:open("c"))
       assert.are.equal("v30", c:search({ 1, 0, 0, 0 })[1].id)
       refuses("readonly", nil, c.upsert, c, "x", { 1, 0, 0, 0 })
@@ -277,7 +264,7 @@ describe("vectors", function()
   end)
 
   it("in memory they behave the same", function()
-    local memory = assert(moonbase.open(":memory:"))
+    local memory = stores.open()
     local c = assert(memory.vectors:create("c", { dim = 2, metric = "l2" }))
     for i = 1, 100 do assert(c:upsert("v" .. i, { i, 0 })) end
     assert.are.equal("v7 v6 v8", ids(assert(c:search({ 7, 0 }, { k = 3 }))))
