@@ -39,35 +39,28 @@ describe("the graph under several processes", function()
   end
 
   it("names come and go, and no edge is lost, when all write at once", function()
-    local children = {}
-    for p = 1, 3 do
-      children[p] = child.start(function()
-        local store = assert(moonbase.open(path))
-        local passing = { from = "passing", rel = "own" .. p, to = "n" .. p }
-        for i = 1, 40 do
-          assert(store.graph:relate(edge(p, i)))
-          assert(store.graph:relate(passing))
-          assert(#assert(store.graph:reach("passing", { depth = 1, rel = "own" .. p })) == 1)
-          assert(store.graph:unrelate(passing) == 1)
-        end
-        store:close()
-      end)
-    end
-    for p = 1, 3 do assert(children[p]:finish()) end
+    child.run_all(3, function(_, p)
+      local store = assert(moonbase.open(path))
+      local passing = { from = "passing", rel = "own" .. p, to = "n" .. p }
+      for i = 1, 40 do
+        assert(store.graph:relate(edge(p, i)))
+        assert(store.graph:relate(passing))
+        assert(#assert(store.graph:reach("passing", { depth = 1, rel = "own" .. p })) == 1)
+        assert(store.graph:unrelate(passing) == 1)
+      end
+      store:close()
+    end)
     assert.are.equal(120, check().count)
   end)
 
   it("what was acknowledged survives a kill, whole", function()
-    local one = child.start(function(self)
+    local last = child.kill_at(50, function(self)
       local store = assert(moonbase.open(path))
       for i = 1, 100000 do
         assert(store.graph:relate(edge(1, i)))
         self:tell(i)
       end
     end)
-    local last
-    for _ = 1, 50 do last = tonumber(one:hear()) end
-    one:kill()
     local found = check()
     for i = 1, last do assert.is_true(found[1000 + i], i) end
   end)

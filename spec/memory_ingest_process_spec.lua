@@ -41,19 +41,14 @@ describe("a source that several processes ingest", function()
   end
 
   it("is there once, however often it was ingested at once", function()
-    local children = {}
-    for p = 1, 3 do
-      children[p] = child.start(function(c)
-        local store = open()
-        c:hear()
-        c:tell(ingest(store, sections("Same", 20)).written)
-        store:close()
-      end)
-    end
-    local written = 0
-    for p = 1, 3 do children[p]:tell("go") end
-    for p = 1, 3 do written = written + tonumber(children[p]:hear()) end
-    for p = 1, 3 do assert(children[p]:finish()) end
+    local children, written = child.together(3, function(c)
+      local store = open()
+      c:ready()
+      c:tell(ingest(store, sections("Same", 20)).written)
+      store:close()
+    end), 0
+    for _, one in ipairs(children) do written = written + tonumber(one:hear()) end
+    child.finish_all(children)
     assert.are.equal(20, written)
     local store = open()
     support.check(store)
@@ -62,15 +57,11 @@ describe("a source that several processes ingest", function()
   end)
 
   it("is whole and of one of them where they differ", function()
-    local children = {}
-    for p = 1, 3 do
-      children[p] = child.start(function()
-        local store = open()
-        for round = 1, 6 do ingest(store, sections(("P%dR%d"):format(p, round), 3 + round)) end
-        store:close()
-      end)
-    end
-    for p = 1, 3 do assert(children[p]:finish()) end
+    child.run_all(3, function(_, p)
+      local store = open()
+      for round = 1, 6 do ingest(store, sections(("P%dR%d"):format(p, round), 3 + round)) end
+      store:close()
+    end)
     local store = open()
     support.check(store)
     local texts = pieces(store)

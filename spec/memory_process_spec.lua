@@ -29,19 +29,15 @@ describe("memory under several processes", function()
   end
 
   it("the same id has one record, whole, and every text of it once", function()
-    local children = {}
-    for p = 1, 3 do
-      children[p] = child.start(function()
-        local store = open()
-        for i = 1, 30 do
-          assert(store.memory:remember { id = "same", text = ("text %d by %d"):format(i, p),
-            type = "by" .. p, tags = { "by" .. p }, entities = { "By " .. p } })
-          assert(store.memory:update("same", { metadata = { [("p%d"):format(p)] = i } }))
-        end
-        store:close()
-      end)
-    end
-    for p = 1, 3 do assert(children[p]:finish()) end
+    child.run_all(3, function(_, p)
+      local store = open()
+      for i = 1, 30 do
+        assert(store.memory:remember { id = "same", text = ("text %d by %d"):format(i, p),
+          type = "by" .. p, tags = { "by" .. p }, entities = { "By " .. p } })
+        assert(store.memory:update("same", { metadata = { [("p%d"):format(p)] = i } }))
+      end
+      store:close()
+    end)
     local store = check()
     local record = assert(store.memory:recall("same"))
     local who = record.text:match("by (%d)$")
@@ -58,28 +54,24 @@ describe("memory under several processes", function()
   end)
 
   it("come and go with other embedders in between", function()
-    local children = {}
-    for p = 1, 3 do
-      children[p] = child.start(function()
-        local store = open(p == 3 and "other" or nil)
-        for i = 1, 40 do
-          local id = "m" .. (i * 7 + p) % 11
-          if i % 4 == 3 then
-            assert(store.memory:forget(id) ~= nil)
-          elseif i % 4 == 2 then
-            local _, err = store.memory:update(id, { text = ("changed %d %d"):format(p, i) })
-            assert(err == nil or err.code == "not_found", tostring(err))
-          else
-            assert(store.memory:remember { id = id, text = ("text %d %d"):format(p, i),
-              ttl = i % 9 == 0 and 0 or nil })
-          end
-          if i % 10 == 0 then assert(store.memory:reembed()) end
-          if i % 13 == 0 then assert(store.memory:sweep()) end
+    child.run_all(3, function(_, p)
+      local store = open(p == 3 and "other" or nil)
+      for i = 1, 40 do
+        local id = "m" .. (i * 7 + p) % 11
+        if i % 4 == 3 then
+          assert(store.memory:forget(id) ~= nil)
+        elseif i % 4 == 2 then
+          local _, err = store.memory:update(id, { text = ("changed %d %d"):format(p, i) })
+          assert(err == nil or err.code == "not_found", tostring(err))
+        else
+          assert(store.memory:remember { id = id, text = ("text %d %d"):format(p, i),
+            ttl = i % 9 == 0 and 0 or nil })
         end
-        store:close()
-      end)
-    end
-    for p = 1, 3 do assert(children[p]:finish()) end
+        if i % 10 == 0 then assert(store.memory:reembed()) end
+        if i % 13 == 0 then assert(store.memory:sweep()) end
+      end
+      store:close()
+    end)
     local store = check()
     assert(store.memory:reembed())
     support.check(store)
@@ -88,7 +80,7 @@ describe("memory under several processes", function()
   end)
 
   it("what was acknowledged survives a kill, whole", function()
-    local one = child.start(function(self)
+    local last = child.kill_at(57, function(self)
       local store = open()
       for i = 1, 100000 do
         assert(store.memory:remember { id = "m" .. i % 20, text = "text " .. i, tags = { "t" } })
@@ -96,9 +88,6 @@ describe("memory under several processes", function()
         self:tell(i)
       end
     end)
-    local last
-    repeat last = tonumber(one:hear()) until last >= 57
-    one:kill()
     local store = check()
     -- It may have got further than was heard, and have been stopped before forgetting.
     local texts, top = {}, 0

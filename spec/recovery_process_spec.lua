@@ -13,31 +13,25 @@ describe("several processes", function()
 
   -- Children that open the file together, write a key of their own and tell what they saw.
   local function open_together(path, count)
-    local children = {}
-    for n = 1, count do
-      children[n] = child.start(function(c)
-        c:tell "ready"
-        c:hear()
-        local told = {}
-        local store, err = moonbase.open(path, {
-          busy_timeout = 20000, on_event = function(kind) told[#told + 1] = kind end,
-        })
-        if not store then error(tostring(err)) end
-        assert(store.kv:set("children", "child " .. n, n))
-        c:tell(table.concat(told, " "))
-        c:hear()
-        assert(store:close())
-      end)
-    end
-    for _, one in ipairs(children) do assert.are.equal("ready", one:hear()) end
-    for _, one in ipairs(children) do one:tell "go" end
+    local children = child.together(count, function(c, n)
+      c:ready()
+      local told = {}
+      local store, err = moonbase.open(path, {
+        busy_timeout = 20000, on_event = function(kind) told[#told + 1] = kind end,
+      })
+      if not store then error(tostring(err)) end
+      assert(store.kv:set("children", "child " .. n, n))
+      c:tell(table.concat(told, " "))
+      c:hear()
+      assert(store:close())
+    end)
     local told = {}
     for n, one in ipairs(children) do told[n] = one:hear() end
     for n, one in ipairs(children) do
       assert(told[n] and not told[n]:find ":", told[n])
       one:tell "end"
     end
-    for _, one in ipairs(children) do assert.is_true(one:finish()) end
+    child.finish_all(children)
     return told
   end
 

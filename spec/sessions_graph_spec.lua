@@ -1,18 +1,10 @@
 -- Large trees of every shape, beside arrays of parents. Node i is "n" .. i, the first is a root.
 
 local moonbase = require "moonbase"
+local new_random = require "spec.support.random"
 local support = require "spec.support.sessions"
 
 local CHUNK = 25000
-
--- The same numbers on every Lua.
-local function generator(seed)
-  local state = seed
-  return function(limit)
-    state = (state * 16807) % 2147483647
-    return state % limit + 1
-  end
-end
 
 -- A session of which parents[i] is the parent of node i, 0 for a root.
 local function build(store, parents)
@@ -130,7 +122,7 @@ end
 
 local function check(parents, seed)
   local store = support.store(nil, { durability = "off" })
-  local session, random = build(store, parents), generator(seed)
+  local session, random = build(store, parents), new_random(seed)
   assert.are.equal(#parents, session:head().node_count)
   check_pairs(session, parents, random, 200)
   check_lists(session, parents, random, 8)
@@ -178,13 +170,13 @@ describe("the graph of a session answers as arrays of parents do:", function()
   end)
 
   it("a random tree of 100,000", function()
-    local parents, random = { 0 }, generator(13)
+    local parents, random = { 0 }, new_random(13)
     for i = 2, 100000 do parents[i] = random(i - 1) end
     check(parents, 17)
   end)
 
   it("a random forest that mostly grows at its tips", function()
-    local parents, random = { 0 }, generator(19)
+    local parents, random = { 0 }, new_random(19)
     for i = 2, 50000 do
       local way = random(1000)
       parents[i] = way == 1 and 0 or way < 200 and math.max(i - random(500), 1) or i - 1

@@ -4,15 +4,7 @@ local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local checks = require "spec.support.checks"
 local Model = require "spec.support.tree_model"
-
--- The same numbers on every Lua.
-local function generator(seed)
-  local state = seed
-  return function(limit)
-    state = (state * 16807) % 2147483647
-    return state % limit + 1
-  end
-end
+local new_random = require "spec.support.random"
 
 local Game = {}
 Game.__index = Game
@@ -24,7 +16,7 @@ end
 local function new_game(seed)
   local path = files.database()
   return setmetatable({ path = path, store = open(path), model = Model.new(), handles = {},
-    names = {}, random = generator(seed), serial = 0 }, Game)
+    names = {}, random = new_random(seed), serial = 0 }, Game)
 end
 
 function Game:fresh(prefix)

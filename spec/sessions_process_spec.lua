@@ -61,26 +61,22 @@ describe("sessions of several processes", function()
   end)
 
   it("repeat a stamped turn once, whoever does it", function()
-    local children = {}
-    for n = 1, 4 do
-      children[n] = child.start(function(c)
-        local store = open()
-        local session = assert(store.sessions:open("s"))
-        c:hear()
-        local result = assert(session:commit { stamp = { turn = "t" },
-          nodes = { { kind = "event", text = "same" } } })
-        c:tell(result.node_ids[1])
-        store:close()
-      end)
-    end
-    for n = 1, 4 do children[n]:tell("go") end
+    local children = child.together(4, function(c)
+      local store = open()
+      local session = assert(store.sessions:open("s"))
+      c:ready()
+      local result = assert(session:commit { stamp = { turn = "t" },
+        nodes = { { kind = "event", text = "same" } } })
+      c:tell(result.node_ids[1])
+      store:close()
+    end)
     local first
-    for n = 1, 4 do
-      local id = children[n]:hear()
+    for _, one in ipairs(children) do
+      local id = one:hear()
       first = first or id
       assert.are.equal(first, id)
-      assert.is_true((children[n]:finish()))
     end
+    child.finish_all(children)
   end)
 
   it("are read as of one moment while others write", function()
@@ -120,7 +116,7 @@ describe("sessions of several processes", function()
   end)
 
   it("lose nothing that was acknowledged when a writer dies", function()
-    local writer = child.start(function(c)
+    local acknowledged = child.kill_at(25, function(c)
       local store = assert(moonbase.open(path, { shared = false, busy_timeout = 60000 }))
       local session = assert(store.sessions:open("s"))
       for i = 1, 1000 do
@@ -129,9 +125,6 @@ describe("sessions of several processes", function()
         c:tell(i)
       end
     end)
-    local acknowledged
-    for _ = 1, 25 do acknowledged = tonumber(writer:hear()) end
-    writer:kill()
     local store = open()
     local session = assert(store.sessions:open("s"))
     local head = assert(session:head())

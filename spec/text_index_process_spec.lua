@@ -22,25 +22,21 @@ describe("the text index under several processes", function()
   after_each(files.cleanup)
 
   it("is whole when all write at once, and each sees its own texts at once", function()
-    local children = {}
-    for p = 1, 3 do
-      children[p] = child.start(function()
-        local store = assert(moonbase.open(path))
-        local engine = store.context.engine
-        for i = 1, 150 do
-          local serial = i * 10 + p
-          assert(put(engine, serial, ("own%dx%d common"):format(p, i)))
-          local found = assert((text_index.search(engine, set, ("own%dx%d"):format(p, i), 5)))
-          assert(#found == 1 and found[1] == serial)
-          if i % 3 == 0 then
-            assert(engine:atomic(text_index.remove, engine, set, serial,
-              ("own%dx%d common"):format(p, i)))
-          end
+    child.run_all(3, function(_, p)
+      local store = assert(moonbase.open(path))
+      local engine = store.context.engine
+      for i = 1, 150 do
+        local serial = i * 10 + p
+        assert(put(engine, serial, ("own%dx%d common"):format(p, i)))
+        local found = assert((text_index.search(engine, set, ("own%dx%d"):format(p, i), 5)))
+        assert(#found == 1 and found[1] == serial)
+        if i % 3 == 0 then
+          assert(engine:atomic(text_index.remove, engine, set, serial,
+            ("own%dx%d common"):format(p, i)))
         end
-        store:close()
-      end)
-    end
-    for p = 1, 3 do assert(children[p]:finish()) end
+      end
+      store:close()
+    end)
     local store = assert(moonbase.open(path))
     local engine = store.context.engine
     assert(text_index.check(engine, set))
@@ -50,7 +46,7 @@ describe("the text index under several processes", function()
   end)
 
   it("holds what was acknowledged before a kill, whole", function()
-    local one = child.start(function(self)
+    local last = child.kill_at(150, function(self)
       local store = assert(moonbase.open(path))
       local engine = store.context.engine
       for i = 1, 100000 do
@@ -58,9 +54,6 @@ describe("the text index under several processes", function()
         self:tell(i)
       end
     end)
-    local last
-    repeat last = tonumber(one:hear()) until last >= 150
-    one:kill()
     local store = assert(moonbase.open(path))
     local engine = store.context.engine
     assert(text_index.check(engine, set))

@@ -1,15 +1,7 @@
 -- Thousands of random operations on threads and their forks, beside a model of plain Lua lists.
 
 local conversation = require "spec.support.conversation"
-
--- The same numbers on every Lua.
-local function generator(seed)
-  local state = seed
-  return function(limit)
-    state = (state * 16807) % 2147483647
-    return state % limit + 1
-  end
-end
+local new_random = require "spec.support.random"
 
 local WORDS = { "apple", "bridge", "cloud", "dragon", "ember", "forest", "garden", "harbour" }
 
@@ -20,7 +12,7 @@ local function new_model(seed)
   local store = conversation.store()
   return setmetatable({ store = store, threads = store.threads, logs = {}, queues = {},
     names = {},
-    random = generator(seed), serial = 0 }, Model)
+    random = new_random(seed), serial = 0 }, Model)
 end
 
 function Model:pick() return self.names[self.random(#self.names)] end

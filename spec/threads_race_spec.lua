@@ -19,23 +19,17 @@ describe("processes that share a file", function()
 
   -- Runs fn(store, number) in so many processes at once.
   local function together(count, fn)
-    local children = {}
-    for number = 1, count do
-      children[number] = child.start(function(self)
-        local store = assert(moonbase.open(path, { busy_timeout = 60000 }))
-        self:tell "ready"
-        self:hear()
-        self:tell(fn(store, number) and "won" or "lost")
-        store:close()
-      end)
-    end
-    for _, one in ipairs(children) do assert.are.equal("ready", one:hear()) end
-    for _, one in ipairs(children) do one:tell "go" end
+    local children = child.together(count, function(self, number)
+      local store = assert(moonbase.open(path, { busy_timeout = 60000 }))
+      self:ready()
+      self:tell(fn(store, number) and "won" or "lost")
+      store:close()
+    end)
     local won = 0
     for _, one in ipairs(children) do
       if one:hear() == "won" then won = won + 1 end
-      assert.is_true(one:finish())
     end
+    child.finish_all(children)
     return won
   end
 
@@ -135,16 +129,13 @@ describe("processes that share a file", function()
   end)
 
   it("lose nothing that was acknowledged when one is killed", function()
-    local writer = child.start(function(self)
+    local acknowledged = child.kill_at(200, function(self)
       local store = assert(moonbase.open(path))
       for i = 1, 100000 do
         assert(store.threads:append("t", { user("a" .. i), user("b" .. i) }))
         self:tell(i)
       end
     end)
-    local acknowledged = 0
-    while acknowledged < 200 do acknowledged = tonumber(writer:hear()) end
-    writer:kill()
     local store = assert(moonbase.open(path))
     local count = store.threads:count("t")
     assert.is_true(count >= 2 * acknowledged)
