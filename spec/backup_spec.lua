@@ -3,34 +3,20 @@ local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
 local process = require "process"
+local stores = require "spec.support.stores"
 
-local function lines_of(store)
-  local lines = {}
-  assert(store:export(function(line) lines[#lines + 1] = line end))
-  return lines
-end
+local lines_of = full_store.lines
 
 describe("a backup", function()
-  local folder, path, target, store, stores
-
-  local function open(at, options)
-    options = options or { durability = "off" }
-    local opened = assert(moonbase.open(at, options))
-    stores[#stores + 1] = opened
-    return opened
-  end
+  local folder, path, target, store
 
   before_each(function()
-    stores = {}
     folder = files.folder()
     path, target = folder .. "/test.db", folder .. "/copy.db"
-    store = open(path)
+    store = stores.open(path)
   end)
 
-  after_each(function()
-    for _, opened in ipairs(stores) do opened:close() end
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function only_the_store()
     for _, name in ipairs(files.names(folder)) do assert.matches("^test%.db", name) end
@@ -40,7 +26,7 @@ describe("a backup", function()
     full_store.fill(store)
     assert.is_true(store:backup(target))
     for _, name in ipairs(files.names(folder)) do assert.is_nil(name:find ".part") end
-    local copy = open(target)
+    local copy = stores.open(target)
     assert.are.same(lines_of(store), lines_of(copy))
     assert.is_true(copy:check())
     assert.is_true(copy.kv:set("ns", "key", 1) ~= nil)
@@ -70,7 +56,7 @@ describe("a backup", function()
       assert(store.kv:delete("ns", "k" .. written))
     end }))
     assert.is_true(written > 1)
-    assert.are.same(lines, lines_of(open(target)))
+    assert.are.same(lines, lines_of(stores.open(target)))
   end)
 
   it("ends, and is sound, while other processes write all the time", function()
@@ -93,12 +79,12 @@ describe("a backup", function()
       end)
       assert.are.equal("begun", writers[w]:hear())
     end
-    store = open(path)
+    store = stores.open(path)
     for i = 1, 3 do assert.is_true(store:backup(target .. i)) end
     assert(store.kv:set("stop", "now", true))
     for _, writer in ipairs(writers) do assert(writer:finish()) end
     for i = 1, 3 do
-      local copy = open(target .. i)
+      local copy = stores.open(target .. i)
       assert.is_true(copy:check())
       assert.is_nil((copy.kv:get("stop", "now")))
       for w = 1, 2 do
@@ -108,20 +94,21 @@ describe("a backup", function()
   end)
 
   it("may be of a store in memory", function()
-    local memory = full_store.fill(open ":memory:")
+    local memory = full_store.fill(stores.open())
     assert.is_true(memory:backup(target))
-    assert.are.same(lines_of(memory), lines_of(open(target)))
+    assert.are.same(lines_of(memory), lines_of(stores.open(target)))
   end)
 
   it("needs no right to write the store, and may be of one with another journal", function()
     full_store.fill(store)
     store:close()
-    assert.is_true(open(path, { readonly = true }):backup(target))
-    stores[#stores]:close()
-    local other = open(folder .. "/test.db-truncate", { journal = "truncate" })
+    local reader = stores.open(path, { readonly = true })
+    assert.is_true(reader:backup(target))
+    reader:close()
+    local other = stores.open(folder .. "/test.db-truncate", { journal = "truncate" })
     assert(other.kv:set("ns", "key", 1))
     assert.is_true(other:backup(target .. 2))
-    assert.are.equal(1, (open(target .. 2).kv:get("ns", "key")))
+    assert.are.equal(1, (stores.open(target .. 2).kv:get("ns", "key")))
   end)
 
   it("never takes the place of a file", function()
@@ -181,7 +168,7 @@ describe("a backup", function()
       assert(ok == nil and (err.code == "full" or err.code == "io"), err and err.code)
     end)
     only_the_store()
-    assert.is_true(open(path):backup(target))
+    assert.is_true(stores.open(path):backup(target))
   end)
 
   it("like all that looks after a file, is refused in a forked process", function()

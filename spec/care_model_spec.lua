@@ -2,38 +2,26 @@
 -- random calls on all parts at once.
 
 local files = require "spec.support.files"
+local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
+local new_random = require "spec.support.random"
+local stores = require "spec.support.stores"
 
 local CALLS = 600
 
-local function lines_of(store)
-  local lines = {}
-  assert(store:export(function(line) lines[#lines + 1] = line end))
-  return lines
-end
-
 local function same_after_import(store)
-  local path, lines, i = files.database(), lines_of(store), 0
-  assert(moonbase.import(function()
-    i = i + 1
-    return lines[i]
-  end, path))
+  local path, lines = files.database(), full_store.lines(store)
+  assert(moonbase.import(full_store.reader(lines), path))
   local copy = assert(moonbase.open(path))
-  assert.are.same(lines, lines_of(copy))
+  assert.are.same(lines, full_store.lines(copy))
   assert.is_true(copy:check())
   copy:close()
 end
 
 describe("a check finds nothing", function()
-  local store, now, seed
+  local store, clock, random
 
-  after_each(files.cleanup)
-
-  -- The same numbers on every interpreter.
-  local function random(n)
-    seed = (seed * 16807) % 2147483647
-    return seed % n + 1
-  end
+  after_each(stores.cleanup)
 
   local function pick(list) return list[random(#list)] end
 
@@ -171,7 +159,7 @@ describe("a check finds nothing", function()
     lease_lost = true }
 
   local function call()
-    now = now + random(20)
+    clock.now = clock.now + random(20)
     local number = random(#CALL)
     local _, err = CALL[number]()
     if type(err) == "table" and err.code and not REFUSED[err.code] then error(err, 0) end
@@ -180,8 +168,9 @@ describe("a check finds nothing", function()
 
   for first = 1, 3 do
     it("whatever was done: " .. first, function()
-      seed, now = 7919 * first, 1000000
-      store = assert(moonbase.open(":memory:", { clock = function() return now end }))
+      random = new_random(7919 * first)
+      store, clock = stores.open()
+      clock.now = 1000000
       for n = 1, CALLS do
         local number = call()
         if n % 60 == 0 then
@@ -191,7 +180,6 @@ describe("a check finds nothing", function()
         end
       end
       same_after_import(store)
-      store:close()
     end)
   end
 end)

@@ -2,48 +2,26 @@ local core = require "moonbase.core"
 local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
+local lines_of, reader = full_store.lines, full_store.reader
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local function lines_of(store)
-  local lines = {}
-  assert(store:export(function(line) lines[#lines + 1] = line end))
-  return lines
-end
-
-local function reader(lines)
-  local i = 0
-  return function()
-    i = i + 1
-    return lines[i]
-  end
-end
-
 describe("an export", function()
-  local folder, path, store, stores
-
-  local function open(at)
-    local opened = assert(moonbase.open(at, { durability = "off" }))
-    stores[#stores + 1] = opened
-    return opened
-  end
+  local folder, path, store
 
   before_each(function()
-    stores = {}
     folder = files.folder()
     path = folder .. "/test.db"
-    store = full_store.fill(open(path))
+    store = full_store.fill(stores.open(path))
   end)
 
-  after_each(function()
-    for _, opened in ipairs(stores) do opened:close() end
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("is imported into a store that exports the same, row by row", function()
     local lines = lines_of(store)
     assert.is_true(moonbase.import(reader(lines), folder .. "/copy.db"))
-    local copy = open(folder .. "/copy.db")
+    local copy = stores.open(folder .. "/copy.db")
     assert.are.same(lines, lines_of(copy))
     assert.is_true(copy:check())
   end)
@@ -58,7 +36,7 @@ describe("an export", function()
   it("keeps what every part knows, numbers that are given out once among it", function()
     local at = folder .. "/copy.db"
     assert.is_true(moonbase.import(reader(lines_of(store)), at))
-    local copy = open(at)
+    local copy = stores.open(at)
     assert.are.equal("And high tide?", copy.threads:messages("fork").items[3].message.content)
     assert.are.equal(#store.threads:search "tide", #copy.threads:search "tide")
     assert.are.same({ store.kv:get("ns", "integer") }, { copy.kv:get("ns", "integer") })
@@ -88,7 +66,7 @@ describe("an export", function()
       UPDATE kv SET value = '[9007199254740993,0.30000000000000004,1e400]' WHERE key = 'double'
     ]])
     assert.is_true(moonbase.import(reader(lines_of(store)), folder .. "/copy.db"))
-    local copy = open(folder .. "/copy.db").context.engine
+    local copy = stores.open(folder .. "/copy.db").context.engine
     for _, sql in ipairs {
       "SELECT value = 9223372036854775807 FROM sequences WHERE name = 'most'",
       "SELECT value < -9223372036854775807 FROM sequences WHERE name = 'least'",
@@ -110,7 +88,7 @@ describe("an export", function()
       count = count + 1
     end))
     assert.is_true(moonbase.import(reader(lines), folder .. "/copy.db"))
-    assert.are.equal(events, #open(folder .. "/copy.db").events:poll())
+    assert.are.equal(events, #stores.open(folder .. "/copy.db").events:poll())
   end)
 
   it("tells real numbers from integers", function()
@@ -135,12 +113,12 @@ describe("an export", function()
   end)
 
   it("may be of a store in memory, and of an empty one", function()
-    local memory = open ":memory:"
+    local memory = stores.open()
     assert.is_true(moonbase.import(reader(lines_of(memory)), folder .. "/empty.db"))
-    assert.are.same({}, open(folder .. "/empty.db").threads:list().items)
+    assert.are.same({}, stores.open(folder .. "/empty.db").threads:list().items)
     full_store.fill(memory)
     assert.is_true(moonbase.import(reader(lines_of(memory)), folder .. "/full.db"))
-    assert.are.same(lines_of(memory), lines_of(open(folder .. "/full.db")))
+    assert.are.same(lines_of(memory), lines_of(stores.open(folder .. "/full.db")))
   end)
 
   it("stops where the writer says why it could not write, and raises what it raises", function()
@@ -281,7 +259,7 @@ describe("an export", function()
     old:close()
     schema.migrations = migrations
     assert.is_true(moonbase.import(reader(lines), folder .. "/copy.db"))
-    local copy = open(folder .. "/copy.db")
+    local copy = stores.open(folder .. "/copy.db")
     assert.are.equal("value", (copy.kv:get("ns", "key")))
     assert.is_true(copy:check())
   end)

@@ -41,12 +41,13 @@ describe("a source that several processes ingest", function()
   end
 
   it("is there once, however often it was ingested at once", function()
-    local children, written = child.together(3, function(c)
+    local children = child.together(3, function(c)
       local store = open()
       c:ready()
       c:tell(ingest(store, sections("Same", 20)).written)
       store:close()
-    end), 0
+    end)
+    local written = 0
     for _, one in ipairs(children) do written = written + tonumber(one:hear()) end
     child.finish_all(children)
     assert.are.equal(20, written)

@@ -2,6 +2,8 @@
 
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local new_random = require "spec.support.random"
+local stores = require "spec.support.stores"
 local support = require "spec.support.memory"
 
 local null = moonbase.null
@@ -11,12 +13,11 @@ local WORDS = { "tea", "coffee", "river", "Paris", "Rome", "Ann", "Bob", "chess"
   "\233\131\189", "caf\195\169", "x-ray" }
 
 describe("memory and a plain table agree", function()
-  local store, memory, now, seed, model, order
+  local store, memory, clock, random, model, order
 
-  local function below(count)
-    seed = seed * 16807 % 2147483647
-    return seed % count
-  end
+  after_each(stores.cleanup)
+
+  local function below(count) return random(count) - 1 end
 
   local function one_of(list)
     return list[below(#list) + 1]
@@ -54,14 +55,14 @@ describe("memory and a plain table agree", function()
 
   local function live(id)
     local record = model[id]
-    return record and not (record.expires_at and record.expires_at <= now) and record or nil
+    return record and not (record.expires_at and record.expires_at <= clock.now) and record or nil
   end
 
   local function put(id, given, created_at)
-    local record = { id = id, namespace = "default", at = now, created_at = created_at,
-      updated_at = now }
+    local record = { id = id, namespace = "default", at = clock.now, created_at = created_at,
+      updated_at = clock.now }
     for name, value in pairs(given) do record[name] = value end
-    record.expires_at = record.ttl and now + record.ttl
+    record.expires_at = record.ttl and clock.now + record.ttl
     record.entities = record.entities or require("moonbase.memory_record").mentions(record.text)
     order = order + 1
     record.order = order
@@ -77,7 +78,7 @@ describe("memory and a plain table agree", function()
     assert(memory:remember(given))
     local same = old and old.text == given.text
     local before = old and old.order
-    put(id, given, old and old.created_at or now)
+    put(id, given, old and old.created_at or clock.now)
     model[id].given = given.entities ~= nil
     if same then model[id].order = before end
   end
@@ -145,7 +146,7 @@ describe("memory and a plain table agree", function()
   end
 
   function steps.time()
-    now = now + below(20)
+    clock.now = clock.now + below(20)
   end
 
   -- What is undone leaves nothing; the model is not told of it.
@@ -210,9 +211,8 @@ describe("memory and a plain table agree", function()
 
   for first = 1, 4 do
     it("seed " .. first, function()
-      now, seed, model, order = 1000, first * 7919, {}, 0
-      local path = files.database()
-      store = assert(moonbase.open(path, { durability = "off", clock = function() return now end }))
+      random, model, order = new_random(first * 7919), {}, 0
+      store, clock = stores.open(files.database())
       memory = store.memory
       for step = 1, STEPS do
         steps[one_of(NAMES)]()
@@ -223,8 +223,6 @@ describe("memory and a plain table agree", function()
         end
       end
       assert(store:check())
-      store:close()
-      files.cleanup()
     end)
   end
 end)

@@ -81,4 +81,24 @@ function full_store.fill(store)
   return store
 end
 
+--- The lines of a store's export.
+---@param store moonbase.Store
+---@return string[]
+function full_store.lines(store)
+  local lines = {}
+  assert(store:export(function(line) lines[#lines + 1] = line end))
+  return lines
+end
+
+--- Gives the lines one by one, as moonbase.import takes them.
+---@param lines string[]
+---@return fun(): string?
+function full_store.reader(lines)
+  local i = 0
+  return function()
+    i = i + 1
+    return lines[i]
+  end
+end
+
 return full_store
