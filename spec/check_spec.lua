@@ -1,17 +1,9 @@
 local check = require "moonbase.check"
+local outcome = require "spec.support.outcome"
 
-local function refuses(value, err)
-  assert.is_nil(value)
-  assert.are.equal("invalid", err.code)
-  return err
-end
+local function refuses(...) return outcome.refused("invalid", ...) end
 
-local function raises(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.are.equal("invalid", err.code)
-  return err.message
-end
+local function raises(fn, ...) return outcome.raises("invalid", fn, ...).message end
 
 describe("an id", function()
   it("is any text that is not blank", function()

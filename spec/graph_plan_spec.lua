@@ -3,35 +3,13 @@
 
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
+local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
 local stores = require "spec.support.stores"
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
--- The text of C string literals and of macros that stand for some.
-local function text_of(source, macros)
-  local parts = {}
-  for quoted, name in source:gmatch('"(.-)"([%s\\A-Z_]*)') do
-    parts[#parts + 1] = quoted
-    for macro in name:gmatch("[A-Z_]+") do parts[#parts + 1] = macros[macro] end
-  end
-  return table.concat(parts)
-end
-
--- The statements that the core holds, by name.
-local function core_statements()
-  local found = {}
-  for _, path in ipairs { "src/storage/graph_edges.c", "src/storage/graph_hits.c" } do
-    local source, macros = assert(files.read(path), path), {}
-    for name, text in source:gmatch("#define ([A-Z_]+)(.-[^\\])\n") do
-      macros[name] = text_of(text, {})
-    end
-    for name, text in source:gmatch("static const char ([A-Z_]+)%[%]%s*=%s*(.-);\n") do
-      found[path .. " " .. name] = text_of(text, macros)
-    end
-  end
-  return found
-end
+local SOURCES = { "src/storage/graph_edges.c", "src/storage/graph_hits.c" }
 
 describe("the graph:", function()
   local store, graph
@@ -98,7 +76,7 @@ describe("the graph:", function()
 
     it("what the core holds", function()
       local count = 0
-      for name, sql in pairs(core_statements()) do
+      for name, sql in pairs(plans.core_statements(SOURCES)) do
         local values = {}
         for parameter in sql:gmatch "%$%l+" do values[#values + 1] = #parameter end
         local steps = assert(store.context.engine:rows("EXPLAIN QUERY PLAN " .. sql, unpack(values)))
@@ -124,9 +102,7 @@ describe("the graph:", function()
   describe("damage is told:", function()
     local function damaged(sql, fn)
       for statement in sql:gmatch "[^;]+" do assert(store.context.engine:run(statement)) end
-      local result, err = fn()
-      assert.is_nil(result)
-      assert.are.equal("corrupt", err.code, tostring(err))
+      outcome.refused("corrupt", fn())
     end
 
     local NO_NODES, NO_RELATIONS = "DELETE FROM graph_nodes WHERE name <> 'n1'",

@@ -1,14 +1,10 @@
 local faults = require "spec.support.faults"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local support = require "spec.support.sessions"
 
+local refused = outcome.refused
 local user, assistant, ids, all = support.user, support.assistant, support.ids, support.all
-
-local function refused(code, result, err)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  return err
-end
 
 describe("a commit", function()
   local store, clock, session

@@ -1,13 +1,9 @@
+local outcome = require "spec.support.outcome"
 local support = require "spec.support.sessions"
 local moonbase = require "moonbase"
 
+local refused = outcome.refused
 local user, assistant, ids, all = support.user, support.assistant, support.ids, support.all
-
-local function refused(code, result, err)
-  assert.is_nil(result)
-  assert.are.equal(code, err.code)
-  return err
-end
 
 describe("a fork of a session", function()
   local store, clock, origin

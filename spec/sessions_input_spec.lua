@@ -3,8 +3,10 @@
 
 local faults = require "spec.support.faults"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local support = require "spec.support.sessions"
 
+local refused = outcome.refused
 local user = support.user
 
 local BAD_IDS = { "", " ", "\194\160", "a\0b", "\255", ("x"):rep(513) }
@@ -22,17 +24,8 @@ describe("sessions", function()
 
   after_each(function() assert.are.equal(before, faults.contents(store)) end)
 
-  local function refused(code, result, err)
-    assert.is_nil(result)
-    assert.are.equal(code, err.code)
-    return err
-  end
-
   local function raises(fn, ...)
-    local ok, err = pcall(fn, ...)
-    assert.is_false(ok)
-    assert.are.equal("invalid", err.code, tostring(err))
-    assert.are.equal("string", type(err.field))
+    assert.is_string(outcome.raises("invalid", fn, ...).field)
   end
 
   it("refuse what is no id", function()

@@ -5,20 +5,8 @@ local support = require "spec.support.sessions"
 
 local user, assistant = support.user, support.assistant
 
--- The statements that the core holds, by name: C strings, put together.
-local function core_statements()
-  local found = {}
-  for _, path in ipairs { "src/storage/chain.c", "src/storage/tree.c", "src/storage/tree_lists.c",
-    "src/binding/graph_nodes.c" } do
-    local source = assert(files.read(path), path)
-    for name, text in source:gmatch("static const char ([A-Z_]+)%[%]%s*=%s*(.-);\n") do
-      local parts = {}
-      for part in text:gmatch('"(.-)"') do parts[#parts + 1] = part end
-      found[name] = table.concat(parts)
-    end
-  end
-  return found
-end
+local SOURCES = { "src/storage/chain.c", "src/storage/tree.c", "src/storage/tree_lists.c",
+  "src/binding/graph_nodes.c" }
 
 describe("sessions are found by an index:", function()
   local store, sessions, session, fork, other
@@ -106,7 +94,7 @@ describe("sessions are found by an index:", function()
       assert.are.same({}, plans.slow(store, CALLS[name]), name)
     end
     local engine, count = store.context.engine, 0
-    for name, sql in pairs(core_statements()) do
+    for name, sql in pairs(plans.core_statements(SOURCES)) do
       count = count + 1
       for _, step in ipairs(assert(engine:rows("EXPLAIN QUERY PLAN " .. sql:gsub("%$%w+", "1")))) do
         assert.is_nil(step.detail:find("^SCAN"), name .. ": " .. step.detail)

@@ -1,5 +1,7 @@
 --- What the statements that a store runs cost: each must be served by an index.
 
+local files = require "spec.support.files"
+
 local plans = {}
 
 local CALLS = { "run", "row", "rows", "value", "values" }
@@ -48,6 +50,33 @@ function plans.slow(store, fn)
     local steps = assert(engine:rows("EXPLAIN QUERY PLAN " .. sql, unpack(arguments, 1, count)))
     for _, step in ipairs(steps) do
       if is_slow(step.detail) then found[#found + 1] = step.detail .. "\n" .. sql end
+    end
+  end
+  return found
+end
+
+-- The text of C string literals and of macros that stand for some.
+local function text_of(source, macros)
+  local parts = {}
+  for quoted, name in source:gmatch('"(.-)"([%s\\A-Z_]*)') do
+    parts[#parts + 1] = quoted
+    for macro in name:gmatch("[A-Z_]+") do parts[#parts + 1] = macros[macro] end
+  end
+  return table.concat(parts)
+end
+
+--- The statements that C files hold as constants, by the path and the constant's name.
+---@param paths string[]
+---@return table<string, string>
+function plans.core_statements(paths)
+  local found = {}
+  for _, path in ipairs(paths) do
+    local source, macros = assert(files.read(path), path), {}
+    for name, text in source:gmatch("#define ([A-Z_]+)(.-[^\\])\n") do
+      macros[name] = text_of(text, {})
+    end
+    for name, text in source:gmatch("static const char ([A-Z_]+)%[%]%s*=%s*(.-);\n") do
+      found[path .. " " .. name] = text_of(text, macros)
     end
   end
   return found
