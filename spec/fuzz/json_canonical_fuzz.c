@@ -1,29 +1,8 @@
 // Any bytes through the canonicalizer. What it accepts has a canonical form that is JSON, is
 // its own canonical form, and keeps the types of its numbers.
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "kernel/json_canonical.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
-{
-    (void)ud;
-    (void)old_size;
-    if (new_size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, new_size);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

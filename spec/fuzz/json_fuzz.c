@@ -1,31 +1,10 @@
 // Any bytes through the JSON reader. What it accepts is written again from its events, and that
 // text must be read as the same events: so the reader and the writer agree on all there is.
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "kernel/json_read.h"
 #include "kernel/json_write.h"
 #include "kernel/utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
-{
-    (void)ud;
-    (void)old_size;
-    if (new_size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, new_size);
-}
 
 static void append(mb_buffer *out, const char *literal)
 {
@@ -109,12 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mb_buffer_init(&unescaped, allocator);
     mb_buffer_init(&once, allocator);
     mb_buffer_init(&twice, allocator);
-    // A copy of exactly this size, so that a look beyond its end is seen.
-    char *text = malloc(size == 0 ? 1 : size);
-    require(text != NULL);
-    if (size > 0) {
-        memcpy(text, data, size);
-    }
+    char *text = copy_input(data, size);
     if (rewrite(text, size, &unescaped, &once)) {
         require(rewrite(once.data, once.length, &unescaped, &twice));
         require(once.length == twice.length && memcmp(once.data, twice.data, once.length) == 0);

@@ -3,13 +3,10 @@
 // stack.
 #include <lauxlib.h>
 #include <lualib.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "binding/json.h"
 #include "binding/vm.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const char SAME[] =
     "local function same(a, b)\n"
@@ -24,13 +21,6 @@ static const char SAME[] =
 
 static lua_State *state; // in a fuzzer the process is the test
 static mbL_vm *vm;
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void begin(void)
 {
@@ -63,11 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (state == NULL) {
         begin();
     }
-    char *text = malloc(size == 0 ? 1 : size);
-    require(text != NULL);
-    if (size > 0) {
-        memcpy(text, data, size);
-    }
+    char *text = copy_input(data, size);
     int top = lua_gettop(state);
     if (mbL_json_decode(state, vm, text, size, &err)) {
         require(lua_gettop(state) == top + 1);

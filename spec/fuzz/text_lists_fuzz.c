@@ -1,17 +1,8 @@
 // Any bytes as entries of a page, as a list and as columns of postings. What is accepted
 // ascends, and comes out the same when it is written and read again.
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "kernel/text_columns.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_order(const mb_posting *items, size_t count)
 {

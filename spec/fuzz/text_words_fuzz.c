@@ -1,29 +1,10 @@
 // Any bytes through the tokenizer. It ends; its words are UTF-8, not empty, in order and inside
 // the text; a document has all words of the same text as a query, and the terms add up to them.
-#include <stdlib.h>
 
+#include "fuzz.h"
 #include "kernel/text_match.h"
 #include "kernel/text_words.h"
 #include "kernel/utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
-{
-    (void)ud;
-    (void)old_size;
-    if (new_size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, new_size);
-}
 
 static size_t count_words(const char *text, size_t size, bool singles)
 {

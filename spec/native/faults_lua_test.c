@@ -9,17 +9,14 @@
 // there are more: a number (20 unless told), "all", or "few" for one place of some faults.
 
 #include <glob.h>
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "binding/core.h"
 #include "fault_memory.h"
 #include "fault_vfs.h"
+#include "lua_driver.h"
 
 typedef enum fault_source { LUA_MEMORY, SQLITE_MEMORY, FILES } fault_source;
 
@@ -195,10 +192,7 @@ static int open_faults(lua_State *L)
         { "attempt", faults_attempt },   { "note", faults_note },   { "noted", faults_noted },
         { "injected", faults_injected }, { "fault", faults_fault }, { NULL, NULL }
     };
-    luaL_newlibtable(L, functions);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    luaL_setfuncs(L, functions, 1);
-    return 1;
+    return lua_driver_module(L, functions);
 }
 
 static int write_chunk(lua_State *L, const void *bytes, size_t size, void *ud)
@@ -258,28 +252,14 @@ static void forget_chunks(driver *d)
 static lua_State *new_state(driver *d)
 {
     lua_State *L = lua_newstate(memory_fault_lua, &d->lua);
-    luaL_openlibs(L);
+    lua_driver_prepare(L, "faults", open_faults, d);
     lua_getglobal(L, "package");
-    lua_pushstring(L, "./lua/?.lua;./lua/?/init.lua;./?.lua");
-    lua_setfield(L, -2, "path");
-    lua_getfield(L, -1, "preload");
-    lua_pushlightuserdata(L, d);
-    lua_pushcclosure(L, open_faults, 1);
-    lua_setfield(L, -2, "faults");
-    lua_pushcfunction(L, luaopen_moonbase_core);
-    lua_setfield(L, -2, "moonbase.core");
-    lua_getfield(L, -2, "searchers");
+    lua_getfield(L, -1, "searchers");
     lua_pushlightuserdata(L, d);
     lua_pushcclosure(L, search_module, 1);
     lua_rawseti(L, -2, 2); // in the place of the one that reads Lua files
     lua_settop(L, 0);
     return L;
-}
-
-static int traceback(lua_State *L)
-{
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-    return 1;
 }
 
 static bool fail(driver *d, const char *format, long a, long b)
@@ -292,7 +272,7 @@ static bool fail(driver *d, const char *format, long a, long b)
 static bool play(driver *d, bool *survived)
 {
     lua_State *L = new_state(d);
-    lua_pushcfunction(L, traceback);
+    lua_pushcfunction(L, lua_driver_traceback);
     bool ok = load_chunk(L, d, "spec/native/faults.lua") == LUA_OK;
     lua_pushstring(L, d->scenario);
     lua_pushstring(L, d->path);

@@ -8,16 +8,13 @@
 // evenly.
 
 #include <glob.h>
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "binding/core.h"
 #include "crash_vfs.h"
+#include "lua_driver.h"
 
 static crash_vfs *of(lua_State *L)
 {
@@ -62,41 +59,16 @@ static int open_crash(lua_State *L)
                                           { "is_sync", crash_is_sync },
                                           { "write", crash_write },
                                           { NULL, NULL } };
-    luaL_newlibtable(L, functions);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    luaL_setfuncs(L, functions, 1);
-    return 1;
-}
-
-static lua_State *new_state(crash_vfs *vfs)
-{
-    lua_State *L = luaL_newstate();
-    luaL_openlibs(L);
-    lua_getglobal(L, "package");
-    lua_pushstring(L, "./lua/?.lua;./lua/?/init.lua;./?.lua");
-    lua_setfield(L, -2, "path");
-    lua_getfield(L, -1, "preload");
-    lua_pushlightuserdata(L, vfs);
-    lua_pushcclosure(L, open_crash, 1);
-    lua_setfield(L, -2, "crash");
-    lua_pushcfunction(L, luaopen_moonbase_core);
-    lua_setfield(L, -2, "moonbase.core");
-    lua_settop(L, 0);
-    return L;
-}
-
-static int traceback(lua_State *L)
-{
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-    return 1;
+    return lua_driver_module(L, functions);
 }
 
 // One scenario, in a Lua state of its own; adds up the power losses.
 static bool run(crash_vfs *vfs, const char *folder, const char *scenario, const char *points,
                 long *tried, long *lost)
 {
-    lua_State *L = new_state(vfs);
-    lua_pushcfunction(L, traceback);
+    lua_State *L = luaL_newstate();
+    lua_driver_prepare(L, "crash", open_crash, vfs);
+    lua_pushcfunction(L, lua_driver_traceback);
     int status = luaL_loadfile(L, "spec/native/power_loss.lua");
     lua_pushstring(L, folder);
     lua_pushstring(L, scenario);
