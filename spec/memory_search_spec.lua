@@ -2,61 +2,28 @@ local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local searches = require "spec.support.searches"
 local stores = require "spec.support.stores"
 
 local refuses, raises = outcome.refuses, outcome.raises_about
+local remember, search, ids, set, keyword =
+  searches.remember, searches.search, searches.ids, searches.set, searches.keyword
 
 local HOUR = 3600 * 1000
 local DAY = 24 * HOUR
 
 describe("memory:search", function()
-  local store, memory, path, now
+  local store, memory, path, clock
 
-  local function open(options)
-    options = options or {}
-    options.clock = function() return now end
-    return (stores.open(path, options))
-  end
+  -- A later one goes by the same clock.
+  local function open(options) store, memory, clock = searches.open(path, options, clock) end
 
   before_each(function()
-    now = 100 * DAY
-    path = files.database()
-    store = open()
-    memory = store.memory
+    path, clock = files.database(), nil
+    open()
   end)
 
   after_each(stores.cleanup)
-
-  -- Texts that have nothing to do with one another: days apart.
-  local function remember(id, text, fields)
-    local record = { id = id, text = text }
-    for name, value in pairs(fields or {}) do record[name] = value end
-    record.at = record.at or now
-    now = now + DAY
-    return assert(memory:remember(record))
-  end
-
-  local function search(query)
-    return assert(memory:search(query))
-  end
-
-  local function ids(query)
-    local list = {}
-    for i, hit in ipairs(search(query)) do list[i] = hit.id end
-    return list
-  end
-
-  local function set(query)
-    local list = ids(query)
-    table.sort(list)
-    return list
-  end
-
-  local function keyword(text, query)
-    query = query or {}
-    query.text, query.mode = text, "keyword"
-    return query
-  end
 
   describe("by words", function()
     it("finds texts that hold any of them, the best first", function()
@@ -144,8 +111,7 @@ describe("memory:search", function()
 
     it("takes a vector instead of a text, as numbers or bytes", function()
       store:close()
-      store = open { embed = embedders.letters { dim = 2 } }
-      memory = store.memory
+      open { embed = embedders.letters { dim = 2 } }
       remember("x", "x", { vector = { 1, 0 } })
       remember("y", "y", { vector = { 0, 1 } })
       assert.are.same({ "y", "x" }, ids { vector = { 0.1, 1 }, mode = "vector" })
@@ -168,8 +134,7 @@ describe("memory:search", function()
     it("never compares vectors of different embedders", function()
       remember("old", "green tea")
       store:close()
-      store = open { embed = embedders.letters { name = "other", dim = 256 } }
-      memory = store.memory
+      open { embed = embedders.letters { name = "other", dim = 256 } }
       remember("new", "black coffee")
       assert.are.same({ "new" }, ids { text = "green tea", mode = "vector" })
       assert.are.same({ "old" }, ids(keyword "tea"))
@@ -182,8 +147,7 @@ describe("memory:search", function()
     it("fails as its embedder fails, while words are still found", function()
       remember("a", "green tea")
       store:close()
-      store = open { embed = embedders.letters { dim = 2, asked = function() error "no network" end } }
-      memory = store.memory
+      open { embed = embedders.letters { dim = 2, asked = function() error "no network" end } }
       refuses("io", nil, memory.search, memory, "tea")
       refuses("io", nil, memory.search, memory, { text = "tea", mode = "vector" })
       assert.are.same({ "a" }, ids(keyword "tea"))
@@ -193,12 +157,11 @@ describe("memory:search", function()
     it("asks the embedder once, and before it reads", function()
       local asked = 0
       store:close()
-      store = open { embed = embedders.letters { asked = function(texts)
+      open { embed = embedders.letters { asked = function(texts)
         asked = asked + 1
         assert.are.equal(1, #texts)
         assert.is_false(store.context.engine:in_transaction())
       end } }
-      memory = store.memory
       search "tea"
       assert.are.equal(1, asked)
       search(keyword "tea")
@@ -237,7 +200,7 @@ describe("memory:search", function()
 
     it("lets a text share in what was said next to it", function()
       local function say(id, text, source)
-        now = now + 1000
+        clock.now = clock.now + 1000
         assert(memory:remember { id = id, text = text, source = source })
       end
       for i = 1, 30 do say("f" .. i, "small talk of the usual kind " .. i, "chat") end
@@ -250,10 +213,10 @@ describe("memory:search", function()
     end)
 
     it("takes nothing for a neighbour that lies in another namespace or day", function()
-      now = now + DAY
+      clock.now = clock.now + DAY
       assert(memory:remember { id = "q", text = "instrument of the brother" })
       assert(memory:remember { id = "n", text = "cello since he was six", namespace = "other" })
-      now = now + DAY
+      clock.now = clock.now + DAY
       assert(memory:remember { id = "d", text = "piano since he was six" })
       for _, hit in ipairs(search { text = "instrument brother", explain = true }) do
         assert.are.equal(hit.id == "q", hit.why.keyword ~= nil, hit.id)
@@ -337,7 +300,7 @@ describe("memory:search", function()
 
     it("what has not expired", function()
       for i = 1, 20 do remember("m" .. i, "tea", { ttl = i % 2 == 0 and 100 * DAY or nil }) end
-      now = now + 200 * DAY
+      clock.now = clock.now + 200 * DAY
       for _, mode in ipairs { "keyword", "vector", "hybrid" } do
         assert.are.equal(10, #ids { text = "tea", mode = mode, k = 100 })
         assert.are.equal(10, #ids { text = "tea", mode = mode })
@@ -364,7 +327,7 @@ describe("memory:search", function()
 
     it("a transaction's own, which others do not see", function()
       remember("a", "tea")
-      local other = open { shared = false }
+      local other = stores.open(path, { shared = false }, clock)
       store:transaction(function(tx)
         assert(tx.memory:remember { id = "b", text = "zebra tea" })
         assert(tx.memory:forget "a")
@@ -388,183 +351,8 @@ describe("memory:search", function()
       remember("b", "coffee")
       local before = search { text = "tea", explain = true }
       store:close()
-      store = open { readonly = true }
-      memory = store.memory
+      open { readonly = true }
       assert.are.same(before, search { text = "tea", explain = true })
-    end)
-  end)
-
-  describe("what else counts", function()
-    it("is time, where a half-life is given", function()
-      remember("old", "tea in the garden", { at = 0 })
-      remember("new", "tea in the garden", { at = 10 * DAY })
-      now = 10 * DAY
-      assert.are.same({ "old", "new" }, ids "tea garden")
-      for _, mode in ipairs { "keyword", "vector", "hybrid" } do
-        assert.are.same({ "new", "old" }, ids { text = "tea garden", mode = mode, half_life = DAY })
-        assert.are.same({ "new", "old" },
-          ids { text = "tea garden", mode = mode, weights = { recency = 1 } })
-        assert.are.same({ "old", "new" }, ids { text = "tea garden", mode = mode, half_life = 0 })
-      end
-      local hits = search { text = "tea garden", half_life = 10 * DAY, explain = true }
-      assert.are.equal(1, hits[1].why.recency)
-      assert.are.equal(0.5, hits[2].why.recency)
-      now = 0
-      assert.are.equal(1, search({ text = "tea", half_life = DAY, explain = true })[1].why.recency)
-    end)
-
-    it("is time, among more texts than are asked for", function()
-      for i = 1, 100 do remember("m" .. i, "tea in the garden") end
-      for _, mode in ipairs { "keyword", "vector", "hybrid" } do
-        assert.are.same({ "m100", "m99" }, ids { text = "tea", mode = mode, half_life = DAY, k = 2 })
-      end
-    end)
-
-    it("is importance, for what only the vectors find too", function()
-      remember("words", "tea in the garden")
-      remember("near", "bread and butter", { importance = 5 })
-      assert.are.same({ "words" }, ids { text = "tea", k = 1 })
-      assert.are.same({ "near" }, ids { text = "tea", k = 1, weights = { importance = 5 } })
-    end)
-
-    it("is all that counts, where neither words nor vectors have a weight", function()
-      remember("old", "tea in the garden of the tea house", { at = 0, importance = 1 })
-      remember("new", "tea", { at = 10 * DAY })
-      remember("other", "milk", { at = 10 * DAY, importance = 9 })
-      now = 10 * DAY
-      for _, mode in ipairs { "keyword", "vector", "hybrid" } do
-        local found = ids { text = "tea", mode = mode, k = 2,
-          weights = { keyword = 0, vector = 0, importance = 0, recency = 1 } }
-        assert.are.equal("new", found[1])
-        assert.are.equal(2, #found)
-        found = ids { text = "tea", mode = mode, filter = { id = { ne = "other" } },
-          weights = { keyword = 0, vector = 0, importance = 1 } }
-        assert.are.same({ "old", "new" }, found)
-      end
-    end)
-
-    it("is importance", function()
-      remember("a", "tea in the garden")
-      remember("b", "tea in the garden", { importance = 0.9 })
-      remember("c", "tea in the garden", { importance = 5 })
-      assert.are.same({ "c", "b", "a" }, ids "tea")
-      assert.are.same({ "a", "b", "c" }, ids { text = "tea", weights = { importance = 0 } })
-      assert.are.same({ "a", "b", "c" }, ids(keyword "tea"))
-      assert.are.same({ "c", "b", "a" }, ids(keyword("tea", { weights = { importance = 1 } })))
-    end)
-
-    it("is who is mentioned, where hops are asked for", function()
-      remember("a", "Alice Miller works at Acme Labs")
-      remember("b", "the office of Acme Labs is in Zurich", { entities = { "Acme Labs", "Zurich" } })
-      remember("c", "Zurich has a lake", { entities = { "Zurich" } })
-      remember("d", "Bob likes tea", { entities = { "Bob" } })
-      assert(memory:update("a", { entities = { "Alice Miller", "Acme Labs" } }))
-      local function found(expand)
-        local list = {}
-        for _, hit in ipairs(search { text = "Alice Miller", expand = expand, explain = true }) do
-          list[hit.id] = hit.why.graph
-        end
-        return list
-      end
-      assert.are.same({}, found(0))
-      assert.are.same({ a = 1, b = 0.5 }, found(1))
-      assert.are.same({ a = 1, b = 0.5, c = 0.25 }, found(2))
-      assert.are.same({ "a", "b" }, { ids({ text = "Alice Miller", expand = 1 })[1],
-        ids({ text = "Alice Miller", expand = 1 })[2] })
-      local within = search { text = "Alice Miller", expand = 2, filter = { id = { ne = "b" } },
-        explain = true }
-      for _, hit in ipairs(within) do assert.are_not.equal("b", hit.id) end
-    end)
-
-    it("is who is mentioned, however many newer texts outside the conditions mention them", function()
-      remember("a", "Alice Miller works at Acme Labs", { namespace = "n" })
-      remember("b", "the office of Acme Labs is in Zurich", { namespace = "n" })
-      assert(store:transaction(function()
-        for i = 1, 1100 do
-          assert(memory:remember { id = "o" .. i, text = "more", namespace = "o",
-            entities = { "Alice Miller", "Acme Labs" } })
-        end
-        return true
-      end))
-      local list = {}
-      for _, hit in ipairs(search { text = "Alice Miller", expand = 1, namespace = "n",
-        explain = true }) do
-        list[hit.id] = hit.why.graph
-      end
-      assert.are.same({ a = 1, b = 0.5 }, list)
-    end)
-
-    it("is variety, where mmr is given", function()
-      remember("a", "green tea from China in a tin box")
-      remember("b", "green tea from China in a tin box too")
-      remember("c", "tea with milk")
-      local query = { text = "green tea from China", k = 2, weights = { vector = 0 } }
-      assert.are.same({ "a", "b" }, ids(query))
-      query.mmr = 1
-      assert.are.same({ "a", "b" }, ids(query))
-      for i = 1, 30 do remember("m" .. i, "green tea number " .. i) end
-      local plain = search { text = "tea number 7 from China" }
-      assert.are.same(plain, search { text = "tea number 7 from China", mmr = 1 })
-      query.mmr = 0.3
-      assert.are.same({ "a", "c" }, ids(query))
-      query.k = 10
-      assert.are.equal(10, #ids(query))
-      assert.are.same({}, ids(keyword("nothing", { mmr = 0.5 })))
-      assert.are.same({ "c" }, ids(keyword("milk", { mmr = 0 })))
-    end)
-
-    it("is variety among all that are chosen, not only against the last", function()
-      remember("a", "green tea from China in a tin box")
-      remember("b", "green tea from China in a tin box too")
-      remember("c", "milk with honey")
-      remember("d", "bread and butter")
-      assert.are.same({ "a", "c", "d" }, set { text = "green tea from China", mmr = 0.3, k = 3 })
-    end)
-
-    it("can be weighed by the caller", function()
-      remember("words", "tea tea tea")
-      remember("near", "teas")
-      local hits = search { text = "tea", weights = { keyword = 0 }, explain = true }
-      assert.is_nil(hits[1].why.keyword)
-      hits = search { text = "tea", weights = { vector = 0 }, explain = true }
-      assert.is_nil(hits[1].why.vector)
-      local one = search({ text = "tea", weights = { keyword = 1, vector = 0 } })[1].score
-      local two = search({ text = "tea", weights = { keyword = 2, vector = 0 } })[1].score
-      assert.is_true(math.abs(two - 2 * one) < 1e-9)
-    end)
-
-    it("is how much the embedder says its vectors tell", function()
-      store:close()
-      local embedder = embedders.letters { dim = 2 }
-      embedder.weight = 0
-      store = open { embed = embedder }
-      memory = store.memory
-      remember("a", "green tea")
-      local hit = search { text = "zebra", explain = true }[1]
-      assert.is_nil(hit and hit.why.vector)
-      assert.is_truthy(search({ text = "zebra", explain = true, weights = { vector = 1 } })[1].why.vector)
-    end)
-
-    it("is told by `explain`, what took part and nothing else", function()
-      remember("a", "green tea", { importance = 1 })
-      remember("b", "coffee")
-      local why = search({ text = "tea", explain = true })[1].why
-      local names = {}
-      for name, value in pairs(why) do
-        names[#names + 1] = name
-        assert.are.equal("number", type(value))
-      end
-      table.sort(names)
-      assert.are.same({ "importance", "keyword", "rank_keyword", "rank_vector", "vector" }, names)
-      assert.are.equal(1, why.rank_keyword)
-      why = search(keyword("tea", { explain = true }))[1].why
-      assert.is_nil(why.vector)
-      assert.is_nil(why.importance)
-      assert.is_nil(search({ text = "coffee", mode = "vector", explain = true })[1].why.keyword)
-      local vector = moonbase.embed.hash().embed({ "coffee" })[1]
-      assert.are.same({ "a" }, ids(keyword("tea", { vector = vector })))
-      why = search({ text = "tea", weights = { importance = 0 }, explain = true })[1].why
-      assert.is_nil(why.importance)
     end)
   end)
 

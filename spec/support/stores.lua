@@ -11,10 +11,11 @@ local opened = setmetatable({}, { __mode = "k" })
 --- durable unless `options` say so: what fails is not the power.
 ---@param path? string
 ---@param options? table  for moonbase.open
+---@param clock? { now: integer }  that of another store, for one that goes by the same
 ---@return moonbase.Store
 ---@return { now: integer } clock
-function stores.open(path, options)
-  local clock = { now = 1000 }
+function stores.open(path, options, clock)
+  clock = clock or { now = 1000 }
   local all = { clock = function() return clock.now end, durability = "off" }
   for name, value in pairs(options or {}) do all[name] = value end
   local store = assert(moonbase.open(path or ":memory:", all))
