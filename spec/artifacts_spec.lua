@@ -1,32 +1,28 @@
 local core = require "moonbase.core"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
 local UNKNOWN = ("0"):rep(64)
 
 describe("artifacts", function()
-  local store, artifacts, path, now
+  local store, artifacts, path, clock
 
   local function open()
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store = stores.open(path, nil, clock)
     artifacts = store.artifacts
   end
 
   before_each(function()
-    now = 1000
-    path = files.database()
+    path, clock = files.database(), { now = 1000 }
     open()
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows()
     return table.concat(store.context.engine:values [[
@@ -85,7 +81,7 @@ describe("artifacts", function()
 
   it("have a history, oldest first", function()
     for i, bytes in ipairs { "first", "the second", "" } do
-      now = i * 1000
+      clock.now = i * 1000
       assert(artifacts:put("ns", "a", bytes))
     end
     assert.are.same({
@@ -136,7 +132,7 @@ describe("artifacts", function()
   it("are listed by name with their latest version, for exactly one namespace", function()
     for _, name in ipairs { "b", "a", "c/d" } do assert(artifacts:put("ns", name, name)) end
     assert(artifacts:put("ns/below", "x", "x"))
-    now = 2000
+    clock.now = 2000
     assert(artifacts:put("ns", "a", "again"))
     local page = assert(artifacts:list("ns", { total = true }))
     assert.are.same({ namespace = "ns", name = "a", version = 2, hash = core.sha256 "again",

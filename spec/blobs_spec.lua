@@ -1,10 +1,10 @@
 local core = require "moonbase.core"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local noise = require "spec.support.noise"
 local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
@@ -12,25 +12,19 @@ local PIECE = 256 * 1024
 local UNKNOWN = ("0"):rep(64)
 
 describe("blobs", function()
-  local store, blobs, path, now
+  local store, blobs, path, clock
 
   local function open(options)
-    options = options or {}
-    options.clock = function() return now end
-    store = assert(moonbase.open(path, options))
+    store = stores.open(path, options, clock)
     blobs = store.blobs
   end
 
   before_each(function()
-    now = 1000
-    path = files.database()
+    path, clock = files.database(), { now = 1000 }
     open()
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows(sql)
     return assert(store.context.engine:value(sql or "SELECT count(*) FROM blobs"))
@@ -64,7 +58,7 @@ describe("blobs", function()
 
     it("store the same bytes once", function()
       local hash = assert(blobs:put("same", { kind = "first" }))
-      now = 2000
+      clock.now = 2000
       assert.are.equal(hash, blobs:put("same", { kind = "second" }))
       assert.are.equal(1, rows())
       assert.are.same({ hash = hash, size = 4, stored = 4, kind = "first", created_at = 1000 },
@@ -135,7 +129,7 @@ describe("blobs", function()
 
     it("are refused and allowed on a handle that only reads", function()
       local hash = assert(blobs:put "x")
-      local reading = assert(moonbase.open(path, { readonly = true })).blobs
+      local reading = stores.open(path, { readonly = true }).blobs
       assert.are.equal("x", reading:get(hash))
       refuses("readonly", nil, reading.put, reading, "y")
       refuses("readonly", nil, reading.writer, reading)
@@ -193,7 +187,7 @@ describe("blobs", function()
     it("does not change the name, nor what another profile reads", function()
       local bytes = ("text "):rep(100000)
       local hash = assert(blobs:put(bytes))
-      local other = assert(moonbase.open(path, { compress = "latency" })).blobs
+      local other = stores.open(path, { compress = "latency" }).blobs
       assert.is_true(bytes == other:get(hash))
       assert.are.equal(hash, other:put(bytes))
       assert.are.equal(1, rows())
@@ -302,7 +296,7 @@ describe("blobs", function()
       local hash = assert(blobs:put(bytes, { kind = "old" }))
       assert(store.context.engine:run(
         "UPDATE blob_pieces SET content = zeroblob(10) WHERE key & 1 = 1"))
-      now = 2000
+      clock.now = 2000
       assert.are.equal(hash, write({ bytes }, { kind = "new" }))
       assert.is_true(bytes == blobs:get(hash))
       assert.are.same({ "old", 1000 }, { blobs:stat(hash).kind, blobs:stat(hash).created_at })
@@ -447,13 +441,13 @@ describe("blobs", function()
 
     it("is mended by whoever puts the bytes again", function()
       for _, bytes in ipairs { SMALL, TEXT, LARGE } do
-        now = 1000
+        clock.now = 1000
         local hash = assert(blobs:put(bytes, { kind = "k" }))
         local before = blobs:stat(hash)
         spoil "UPDATE blobs SET content = zeroblob(5) WHERE pieces = 0"
         spoil "UPDATE blob_pieces SET content = zeroblob(5)"
         is_damaged(hash)
-        now = 2000
+        clock.now = 2000
         assert.are.equal(hash, blobs:put(bytes))
         assert.is_true(bytes == blobs:get(hash))
         assert.are.same(before, blobs:stat(hash))

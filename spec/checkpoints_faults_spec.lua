@@ -1,12 +1,12 @@
 local faults = require "spec.support.faults"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("when any one statement of it fails", function()
   local store
 
-  before_each(function() store = assert(moonbase.open(":memory:")) end)
+  before_each(function() store = stores.open() end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   local function user(text) return { role = "user", content = text } end
 

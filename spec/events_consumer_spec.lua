@@ -1,5 +1,5 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local function cursors(events)
   local found = {}
@@ -12,17 +12,14 @@ describe("an events consumer", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     events = store.events
     for n = 1, 6 do
       assert(events:append { stream = n % 2 == 1 and "odd" or "even", type = "t" })
     end
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("gives the same events until they are acknowledged", function()
     local consumer = assert(events:consumer("mailer"))
@@ -65,7 +62,7 @@ describe("an events consumer", function()
     assert(events:consumer("a"):ack(3))
     assert(events:consumer("a", { stream = "even" }):ack(2))
     assert(events:consumer("b"):ack(1))
-    local other = assert(moonbase.open(path, { shared = false }))
+    local other = stores.open(path, { shared = false })
     store:close()
     events = other.events
     assert.are.equal(3, events:consumer("a"):position())

@@ -1,12 +1,12 @@
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("when any one statement fails, events give the error and nothing is changed:", function()
   local store, events
 
   before_each(function()
-    store = assert(moonbase.open(files.database()))
+    store = stores.open(files.database())
     events = store.events
     for i = 1, 6 do
       assert(events:append { stream = "s", type = "t", data = i, key = "k" .. i, at = 10 - i })
@@ -14,10 +14,7 @@ describe("when any one statement fails, events give the error and nothing is cha
     assert(events:consumer("c"):ack(2))
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function contents()
     local engine, text = store.context.engine, {}

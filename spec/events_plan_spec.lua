@@ -1,12 +1,12 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 describe("events are found by an index:", function()
   local store, events
 
   before_each(function()
-    store = assert(moonbase.open(files.database()))
+    store = stores.open(files.database())
     events = store.events
     local list = {}
     for n = 1, 60 do
@@ -15,10 +15,7 @@ describe("events are found by an index:", function()
     assert(events:append_batch(list))
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function check()
     for call, fn in pairs {
@@ -60,7 +57,7 @@ describe("events are found by an index:", function()
     assert(store.context.engine:exec("ANALYZE"))
     local path = store.context.engine.path
     store:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     events = store.events
     check()
   end)

@@ -1,6 +1,7 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local function cursors(events)
   local found = {}
@@ -9,18 +10,15 @@ local function cursors(events)
 end
 
 describe("pruning events:", function()
-  local store, events, path, now
+  local store, events, path, clock
 
   before_each(function()
-    path, now = files.database(), 1000
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    path = files.database()
+    store, clock = stores.open(path)
     events = store.events
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   -- One event for each time, in streams a and b by turns.
   local function at(...)
@@ -50,7 +48,7 @@ describe("pruning events:", function()
     assert.are.equal(1, events:prune { older_than = 500 })
     assert.are.same({ 2, 3, 4, 5 }, cursors(events:poll()))
     assert.are.equal(0, events:prune { older_than = 5000 })
-    now = 1001
+    clock.now = 1001
     assert.are.equal(4, events:prune { older_than = 0 })
   end)
 
@@ -62,7 +60,7 @@ describe("pruning events:", function()
     assert.are.same({ 1, 3, 5, 7, 8, 9 }, cursors(events:poll()))
     assert.are.equal(3, events:prune { older_than = 150, stream = "a" })
     assert.are.same({ 3, 7, 8 }, cursors(events:poll()))
-    now = 10000
+    clock.now = 10000
     at(950, 2000, 1)
     assert.are.equal(4, events:prune { older_than = 8000 }) -- before 2000
     assert.are.same({ 8, 12 }, cursors(events:poll()))
@@ -74,7 +72,7 @@ describe("pruning events:", function()
       seed = (seed * 16807) % 2147483647
       return seed % most
     end
-    now = 10000
+    clock.now = 10000
     local model = {}
     for _ = 1, 60 do
       for _ = 1, random(12) do
@@ -88,7 +86,7 @@ describe("pruning events:", function()
           event.gone, count = true, count + 1
         end
       end
-      assert.are.equal(count, events:prune { older_than = now - cut, stream = stream })
+      assert.are.equal(count, events:prune { older_than = clock.now - cut, stream = stream })
     end
     local left = {}
     for i, event in ipairs(model) do if not event.gone then left[#left + 1] = i end end
@@ -114,7 +112,7 @@ describe("pruning events:", function()
     assert.are.equal(3, events:latest("a"))
     assert.are.equal(2, events:latest("b"))
     store:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     assert.are.equal(3, store.events:latest())
     assert.are.equal(2, store.events:latest("b"))
     assert.are.equal(4, assert(store.events:append { stream = "b", type = "t" }).cursor)
@@ -221,7 +219,7 @@ describe("pruning events:", function()
     fill(6000, "old")
     fill(10, "new")
     local one = child.start(function(c)
-      local own = assert(moonbase.open(path))
+      local own = stores.open(path)
       c:tell("ready")
       own.events:prune { before = 6001 }
     end)

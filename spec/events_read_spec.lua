@@ -1,6 +1,6 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refused = outcome.raises, outcome.refused
 
@@ -23,14 +23,11 @@ describe("reading events:", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     events = store.events
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("poll gives what lies strictly behind a cursor, ascending, up to the limit", function()
     fill(250)
@@ -89,7 +86,7 @@ describe("reading events:", function()
     assert.are.equal(225, #replayed { type = "t1" })
     assert.are.same({}, replayed { stream = "none" })
     store:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     events = store.events
     assert.are.same(written, replayed())
   end)
@@ -146,7 +143,7 @@ describe("reading events:", function()
       end
       assert.are.equal(500, events:prune { before = round * 1000 + 501 })
       store:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       events = store.events
       assert.are.same({ round * 1000 + 501 }, list(events:poll { limit = 1 }))
       assert.are.equal(500, events:clear())

@@ -1,6 +1,7 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refused = outcome.raises, outcome.refused
 
@@ -12,29 +13,27 @@ local function list(events, field)
 end
 
 describe("events:append", function()
-  local store, events, path, now
+  local store, events, path, clock
 
   local function reopen()
-    if store then store:close() end
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store:close()
+    store = stores.open(path, nil, clock)
     events = store.events
   end
 
   before_each(function()
-    path, now = files.database(), 1000
-    reopen()
+    path = files.database()
+    store, clock = stores.open(path)
+    events = store.events
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("gives cursors 1, 2, 3 and the event as it is stored", function()
     local first = assert(events:append { stream = "run-1", type = "started", data = { step = 1 } })
     assert.are.same(
       { cursor = 1, stream = "run-1", type = "started", data = { step = 1 }, at = 1000 }, first)
-    now = 2000
+    clock.now = 2000
     assert.are.equal(2, assert(events:append { stream = "run-2", type = "started" }).cursor)
     local third = assert(events:append { stream = "run-1", type = "ended", at = 17, key = "once" })
     assert.are.same({ cursor = 3, stream = "run-1", type = "ended", at = 17, key = "once" }, third)
@@ -123,7 +122,7 @@ describe("events:append", function()
   it("gives the first event back for the same key in the stream, and writes nothing", function()
     local event = { stream = "s", type = "t", data = { a = 1, b = { x = 1, y = {} } }, key = "k" }
     local first = assert(events:append(event))
-    now = 2000
+    clock.now = 2000
     reopen()
     for _, data in ipairs { event.data, { b = { y = {}, x = 1.0 }, a = 1.0 } } do
       local again = { stream = "s", type = "t", data = data, key = "k", at = 5 }
@@ -195,7 +194,7 @@ describe("events:append", function()
 
   it("is refused on a handle that only reads", function()
     assert(events:append { stream = "s", type = "t" })
-    local reader = assert(moonbase.open(path, { readonly = true }))
+    local reader = stores.open(path, { readonly = true })
     refused("readonly", reader.events:append { stream = "s", type = "t" })
     refused("readonly", reader.events:append_batch { { stream = "s", type = "t" } })
     refused("readonly", reader.events:prune { before = 10 })
@@ -228,14 +227,11 @@ describe("events:append_batch", function()
   local store, events
 
   before_each(function()
-    store = assert(moonbase.open(files.database()))
+    store = stores.open(files.database())
     events = store.events
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function batch(...)
     local made = {}

@@ -1,7 +1,7 @@
 local child = require "spec.support.child"
 local core = require "moonbase.core"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 -- Long enough for the slowest machine: a test that passes never waits for it.
 local LONG = 60000
@@ -17,14 +17,11 @@ describe("events:wait", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     events = store.events
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("gives at once what is there", function()
     assert(events:append_batch { { stream = "a", type = "t" }, { stream = "b", type = "u" } })
@@ -38,7 +35,7 @@ describe("events:wait", function()
 
   it("gives nothing when the time is over, measured by a clock that nobody sets", function()
     store:close()
-    store = assert(moonbase.open(path, { clock = function() return 5 end }))
+    store = stores.open(path, { clock = function() return 5 end })
     events = store.events
     assert(events:append { stream = "a", type = "t" })
     local started = core.monotonic()
@@ -68,7 +65,7 @@ describe("events:wait", function()
 
   it("is woken by an append of another process, and only by one that was asked for", function()
     local writer = child.start(function(c)
-      local own = assert(moonbase.open(path))
+      local own = stores.open(path)
       c:tell("ready")
       c:hear()
       core.sleep(20)
@@ -88,7 +85,7 @@ describe("events:wait", function()
 
   it("does not lose its way when events are gone before it has seen them", function()
     local writer = child.start(function(c)
-      local own = assert(moonbase.open(path))
+      local own = stores.open(path)
       c:tell("ready")
       c:hear()
       assert(own:transaction(function(tx)
@@ -106,7 +103,7 @@ describe("events:wait", function()
   end)
 
   it("tells of an error that lasts, such as a lock that is never given back", function()
-    local memory = assert(moonbase.open(":memory:"))
+    local memory = stores.open()
     local holder = coroutine.create(function()
       memory:transaction(function() coroutine.yield() end)
     end)
@@ -158,7 +155,7 @@ describe("events of several processes:", function()
 
   before_each(function()
     path = files.database()
-    assert(moonbase.open(path)):close()
+    stores.open(path):close()
   end)
 
   after_each(files.cleanup)
@@ -166,7 +163,7 @@ describe("events of several processes:", function()
   -- Appends by ones and by threes, telling the cursors it was given.
   local function writer(name, rounds)
     return child.start(function(c)
-      local store = assert(moonbase.open(path))
+      local store = stores.open(path)
       c:tell("ready")
       c:hear()
       for i = 1, rounds do
@@ -209,11 +206,11 @@ describe("events of several processes:", function()
   end)
 
   it("a reader that waits from cursor to cursor gets each event once, in order", function()
-    local store = assert(moonbase.open(path))
+    local store = stores.open(path)
     assert(store.events:append { stream = "old", type = "t" })
     local from = store.events:latest() -- from now on
     local reader = child.start(function()
-      local own = assert(moonbase.open(path))
+      local own = stores.open(path)
       local after, got = from, 0
       while got < 120 do
         for _, event in ipairs(assert(own.events:wait { after = after, timeout = LONG })) do
@@ -235,7 +232,7 @@ describe("events of several processes:", function()
     local writers = {}
     for i = 1, 4 do
       writers[i] = child.start(function(c)
-        local store = assert(moonbase.open(path))
+        local store = stores.open(path)
         c:tell("ready")
         c:hear()
         for n = 1, 20 do
@@ -257,7 +254,7 @@ describe("events of several processes:", function()
     local told = 0
     for round = 1, 3 do
       local one = child.start(function(c)
-        local store = assert(moonbase.open(path))
+        local store = stores.open(path)
         while true do
           local event = { stream = "s", type = "t", data = ("x"):rep(500) }
           c:tell(assert(store.events:append(event)).cursor)
@@ -267,7 +264,7 @@ describe("events of several processes:", function()
       require("process").kill(one.pid, "KILL")
       for line in function() return one:hear() end do told = tonumber(line) end
       one:finish()
-      local store = assert(moonbase.open(path))
+      local store = stores.open(path)
       local last = store.events:latest()
       assert.is_true(last == told or last == told + 1)
       local found = cursors(store.events:poll { limit = 10000 })

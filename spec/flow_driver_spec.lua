@@ -4,6 +4,7 @@ local files = require "spec.support.files"
 local flow_driver = require "moonbase.flow_driver"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local refuses = outcome.refuses
 
@@ -25,24 +26,20 @@ local REPORT = {
 }
 
 describe("a flow driver", function()
-  local store, flows, jobs, now, path
+  local store, flows, jobs, clock, path
 
   local function open()
-    return assert(moonbase.open(path, { clock = function() return now end, durability = "off" }))
+    return stores.open(path, nil, clock)
   end
 
   before_each(function()
-    now = 1000
-    path = files.database()
+    path, clock = files.database(), { now = 1000 }
     store = open()
     flows, jobs = store.flows, store.jobs
     assert(store.specs:put("report", REPORT))
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   -- Each step gives its name; the loop is done in its third iteration.
   local function answer(step)
@@ -201,7 +198,7 @@ describe("a flow driver", function()
     it("tries it again, later and later, and goes on", function()
       local attempts = {}
       local driver = driver_of { planner = function(step)
-        attempts[#attempts + 1] = now
+        attempts[#attempts + 1] = clock.now
         if step.attempt == 1 then error("no luck", 0) end
         if step.attempt == 2 then return nil, { reason = "still none" } end
         if step.attempt == 3 then return { f = print } end
@@ -211,7 +208,7 @@ describe("a flow driver", function()
       finish(driver)
       for _, delay in ipairs { 1000, 2000, 4000 } do
         assert.are.equal(0, driver:worker():drain())
-        now = now + delay
+        clock.now = clock.now + delay
         finish(driver)
       end
       assert.are.same({ 1000, 2000, 4000, 8000 }, attempts)
@@ -230,7 +227,7 @@ describe("a flow driver", function()
       end }, { max_attempts = 2, retry_delay = 10 })
       local run = start(driver)
       finish(driver)
-      now = now + 10
+      clock.now = clock.now + 10
       finish(driver)
       local whole = flows:get(run)
       assert.are.equal("failed", whole.status)
@@ -275,7 +272,7 @@ describe("a flow driver", function()
     local run
     local driver = driver_of { planner = function(step)
       if step.attempt > 1 then return "second" end
-      now = now + 60000
+      clock.now = clock.now + 60000
       assert.are.equal(1, driver_of():worker():tick()) -- takes the step over
       return "first"
     end }
@@ -297,7 +294,7 @@ describe("a flow driver", function()
       for _, job in ipairs(jobs:list { queue = "flows", status = "ready" }.items) do
         assert(jobs:cancel(job.id))
       end
-      now = now + 10
+      clock.now = clock.now + 10
       assert(jobs:purge { older_than = 0 })
       assert.are.equal(2, driver:recover(run))
       assert.are.equal(0, driver:recover(run))
@@ -311,7 +308,7 @@ describe("a flow driver", function()
       local run = start(driver)
       assert.are.equal(1, #jobs:claim("flows", { owner = "dies", lease = 10 }))
       assert.are.equal(0, driver:recover(run))
-      now = now + 10
+      clock.now = clock.now + 10
       assert.are.equal("running", flows:get(run).status)
       assert.are.equal(1, driver:recover(run))
       assert.are.equal("failed", flows:get(run).status)
@@ -392,7 +389,7 @@ describe("a flow driver", function()
 
   it("brings a run to its end while its workers are killed", function()
     store:close()
-    local function own_store()
+    local function own_store() -- by the real clock
       return assert(moonbase.open(path, { busy_timeout = 60000, durability = "normal" }))
     end
     store = own_store()
@@ -439,5 +436,6 @@ describe("a flow driver", function()
       end
       assert.are.equal(11, #done)
     end
+    store:close()
   end)
 end)

@@ -2,6 +2,7 @@ local conversation = require "spec.support.conversation"
 local flow = require "spec.support.flow"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
@@ -17,7 +18,7 @@ describe("a flow run's ledger", function()
     assert(flows:create { id = "other", mob = "m", flow = "f", state = 0 })
   end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   local function step(name, agent, status, more)
     local entry = { step = name, agent = agent, status = status }

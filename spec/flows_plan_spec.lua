@@ -4,6 +4,7 @@
 local faults = require "spec.support.faults"
 local flow = require "spec.support.flow"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local STEP = { step = "s", agent = "ann", status = "new" }
 local ITERATION = { loop_instance = "l", iteration = 1, frame = "z" }
@@ -50,7 +51,7 @@ describe("flows", function()
     flow.create(store, "r1")
   end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   it("are found by an index, whatever is asked", function()
     for name, call in pairs(calls_on(flows)) do

@@ -3,6 +3,7 @@ local files = require "spec.support.files"
 local flow = require "spec.support.flow"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
@@ -17,10 +18,7 @@ describe("a flow run", function()
     flows = store.flows
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows()
     local total = 0

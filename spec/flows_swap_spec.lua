@@ -1,6 +1,7 @@
 local flow = require "spec.support.flow"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
@@ -17,7 +18,7 @@ describe("compare-and-swap of a flow run", function()
     flows = store.flows
   end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   local function same_as(before)
     assert.are.same(before, flows:get(before.id))

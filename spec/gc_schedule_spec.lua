@@ -6,6 +6,7 @@ local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local noise = require "spec.support.noise"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises = outcome.raises_about
 
@@ -13,8 +14,8 @@ describe("gc after every so many commits", function()
   local path, store, told
 
   local function open(every)
-    return assert(moonbase.open(path, { gc = { every_commits = every },
-      on_event = function(kind, info) told[#told + 1] = { kind, info } end }))
+    return stores.open(path, { gc = { every_commits = every },
+      on_event = function(kind, info) told[#told + 1] = { kind, info } end })
   end
 
   before_each(function()
@@ -22,10 +23,7 @@ describe("gc after every so many commits", function()
     store = open(3)
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function commit(on, blobs)
     return assert((on or store).checkpoints:commit { thread = "t", blobs = blobs,
@@ -136,8 +134,8 @@ describe("gc after every so many commits", function()
 
   it("does not mind an on_event that raises", function()
     store:close()
-    store = assert(moonbase.open(path, { gc = { every_commits = 1 },
-      on_event = function() error "no" end }))
+    store = stores.open(path, { gc = { every_commits = 1 },
+      on_event = function() error "no" end })
     assert.are.equal("r", commit().run.id)
   end)
 
@@ -158,13 +156,10 @@ describe("vacuum", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path, { durability = "off" }))
+    store = stores.open(path, { durability = "off" })
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function size()
     return #files.read(path)
@@ -187,7 +182,7 @@ describe("vacuum", function()
     assert(made:exec "PRAGMA auto_vacuum=NONE; VACUUM")
     assert.are.equal(0, made:value "PRAGMA auto_vacuum")
     made:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     for i = 1, 4 do assert(store.blobs:put(noise(500000, i))) end
     assert(store:gc())
     assert.is_true(store:vacuum())
@@ -203,7 +198,7 @@ describe("vacuum", function()
   end)
 
   it("needs the right to write, and an open store", function()
-    local reading = assert(moonbase.open(path, { readonly = true, shared = false }))
+    local reading = stores.open(path, { readonly = true, shared = false })
     local result, err = reading:vacuum()
     assert.are.same({ nil, "readonly" }, { result, err.code })
     reading:close()
@@ -213,7 +208,7 @@ describe("vacuum", function()
   end)
 
   it("does nothing to a store in memory", function()
-    local memory = assert(moonbase.open(":memory:"))
+    local memory = stores.open()
     assert(memory.blobs:put(noise(100000)))
     assert(memory:gc())
     assert.is_true(memory:vacuum())

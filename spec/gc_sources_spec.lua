@@ -2,8 +2,8 @@
 -- whether collecting garbage reads it.
 
 local gc_sources = require "moonbase.gc_sources"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 -- Text that is no document: ids, names, words and hashes. A part that adds a column says here or in
 -- gc_sources what it is.
@@ -41,9 +41,9 @@ local COLUMNS = [[
 describe("the sources of names of blobs", function()
   local store
 
-  before_each(function() store = assert(moonbase.open(":memory:")) end)
+  before_each(function() store = stores.open() end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   it("are all columns of text that is not known to be plain", function()
     local known, unknown = {}, {}

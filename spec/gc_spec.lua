@@ -6,30 +6,25 @@ local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local noise = require "spec.support.noise"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises = outcome.raises_about
 
 local DAY = 24 * 60 * 60 * 1000
 
 describe("gc", function()
-  local store, path, now
+  local store, path, clock
 
   local function open(options)
-    options = options or {}
-    options.clock, options.durability = function() return now end, "off"
-    store = assert(moonbase.open(path, options))
+    store = stores.open(path, options, clock)
   end
 
   before_each(function()
-    now = 1000
-    path = files.database()
+    path, clock = files.database(), { now = 1000 }
     open()
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function put(bytes)
     return assert(store.blobs:put(bytes))
@@ -135,7 +130,7 @@ describe("gc", function()
       local job = assert(store.jobs:enqueue("q", { file = ref(hash) }))
       return function()
         assert(store.jobs:cancel(job.id))
-        now = now + 10
+        clock.now = clock.now + 10
         return store.jobs:purge { older_than = 1 }
       end
     end,
@@ -144,7 +139,7 @@ describe("gc", function()
       local job = assert(store.jobs:claim("q", { owner = "o" }))[1]
       assert(store.jobs:ack(job, { result = { ref(hash) } }))
       return function()
-        now = now + 10
+        clock.now = clock.now + 10
         return store.jobs:purge { older_than = 1 }
       end
     end,
@@ -213,7 +208,7 @@ describe("gc", function()
       assert(session:commit { stamp = { turn = "t" },
         jobs = { { queue = "q", payload = ref(hash), key = "k" } } })
       for _, job in ipairs(store.jobs:list().items) do assert(store.jobs:cancel(job.id)) end
-      now = now + 10
+      clock.now = clock.now + 10
       assert(store.jobs:purge { older_than = 1 })
       return function() return store.sessions:delete "s" end
     end,
@@ -505,7 +500,7 @@ describe("gc", function()
     it("stays, also when it takes long, as long as it grows", function()
       for _ = 1, 3 do
         assert.are.same(report(0, 0, 0, 0), store:gc())
-        now = now + DAY - 1
+        clock.now = clock.now + DAY - 1
         assert(writer:write(noise(300000)))
       end
       local hash = assert(writer:finish())
@@ -514,10 +509,10 @@ describe("gc", function()
     end)
 
     it("goes when nothing was added for a day", function()
-      now = now + DAY - 1
+      clock.now = clock.now + DAY - 1
       assert(store:gc())
       assert.are.equal(1, rows())
-      now = now + 1
+      clock.now = clock.now + 1
       local expected = report(0, 0, 0, 524288)
       assert.are.same(expected, store:gc { dry_run = true })
       assert.are.same(expected, store:gc())

@@ -1,30 +1,25 @@
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("when any one statement fails, jobs give the error and nothing is changed:", function()
-  local store, jobs, now, held
+  local store, jobs, clock, held
 
   -- Jobs of every state; `held` are those that are claimed and live.
   before_each(function()
-    now = 1000
-    store = assert(moonbase.open(files.database(),
-      { clock = function() return now end, durability = "off" }))
+    store, clock = stores.open(files.database())
     jobs = store.jobs
     for i = 1, 4 do jobs:enqueue("q", i, { group = "g" .. i % 2, key = "k" .. i }) end
     for i = 1, 2 do jobs:enqueue("q", i, { delay = 50, group = "g1", priority = 9 - i }) end
     for i = 1, 2 do jobs:enqueue("q", i, { max_attempts = i, priority = 1 }) end
     assert.are.equal(2, #jobs:claim("q", { owner = "dies", lease = 100, limit = 2 }))
     for i = 1, 3 do jobs:cancel(jobs:enqueue("done", i).id) end
-    now = 1010
+    clock.now = 1010
     held = jobs:claim("q", { owner = "lives", lease = 1e6 })[1]
-    now = 1200
+    clock.now = 1200
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function contents()
     local lines = {}

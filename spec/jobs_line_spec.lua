@@ -1,20 +1,15 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("the line of a queue", function()
-  local store, jobs, now
+  local store, jobs, clock
 
   before_each(function()
-    now = 1000
-    store = assert(moonbase.open(files.database(),
-      { clock = function() return now end, durability = "off" }))
+    store, clock = stores.open(files.database())
     jobs = store.jobs
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function claim(limit, lease)
     return assert(jobs:claim("q", { owner = "ann", limit = limit, lease = lease }))
@@ -44,9 +39,9 @@ describe("the line of a queue", function()
 
   it("goes by age also when the clock runs backwards", function()
     enqueue(1)
-    now = 500
+    clock.now = 500
     enqueue(2)
-    now = 1000
+    clock.now = 1000
     assert.are.same({ 1, 2 }, payloads(claim(2)))
   end)
 
@@ -56,19 +51,19 @@ describe("the line of a queue", function()
     enqueue("urgent", { delay = 200, priority = 1 })
     enqueue("youngest")
     assert.are.same({ "younger" }, payloads(claim()))
-    now = 1099
+    clock.now = 1099
     local last = one()
     assert.are.equal("youngest", last.payload)
     assert(jobs:defer(last, 0))
-    now = 1100
+    clock.now = 1100
     assert.are.same({ "delayed" }, payloads(claim()))
-    now = 1200
+    clock.now = 1200
     assert.are.same({ "urgent", "youngest" }, payloads(claim(5)))
   end)
 
   it("has every job that fell due since the last claim in order", function()
     for i = 1, 200 do enqueue(i, { delay = (i * 7919) % 1000 + 1, priority = (i * 31) % 5 }) end
-    now = 3000
+    clock.now = 3000
     local got = claim(200)
     assert.are.equal(200, #got)
     for i = 2, #got do
@@ -82,7 +77,7 @@ describe("the line of a queue", function()
       for i = 1, 2500 do enqueue(i, { delay = 10 + i }) end
       return true
     end))
-    now = 10000
+    clock.now = 10000
     local seen, count = {}, 0
     assert.are.same({ 1 }, payloads(claim(1)))
     repeat
@@ -136,7 +131,7 @@ describe("the line of a queue", function()
       assert.are.equal("ready", jobs:nack(one(), { error = "e", delay = 100 }))
       local second = one()
       assert.are.equal(2, second.payload)
-      now = 1100
+      clock.now = 1100
       assert.are.same({}, claim()) -- due, but the other one is live
       assert(jobs:ack(second))
       assert.are.equal(1, one().payload)
@@ -153,13 +148,13 @@ describe("the line of a queue", function()
       enqueue(1, { group = "g", max_attempts = 2 })
       enqueue(2, { group = "g" })
       claim(1, 10)
-      now = 1010
+      clock.now = 1010
       local again = claim(5, 10)
       assert.are.same({ 1 }, payloads(again))
-      now = 1020
+      clock.now = 1020
       assert.are.same({ 2 }, payloads(claim(5, 10)))
       assert.are.equal("dead", jobs:get(again[1].id).status)
-      now = 1030
+      clock.now = 1030
       assert.are.equal(1, jobs:recover())
       assert.are.same({ 2 }, payloads(claim(5)))
     end)
@@ -185,13 +180,13 @@ describe("the line of a queue", function()
     local model
 
     local function waits(job)
-      return job.status == "ready" and job.due <= now
+      return job.status == "ready" and job.due <= clock.now
     end
 
     local function expire()
       for _, job in ipairs(model) do
-        if job.status == "running" and job.expires <= now then
-          job.status, job.due = job.attempt >= job.max and "dead" or "ready", now
+        if job.status == "running" and job.expires <= clock.now then
+          job.status, job.due = job.attempt >= job.max and "dead" or "ready", clock.now
         end
       end
     end
@@ -217,7 +212,7 @@ describe("the line of a queue", function()
       for _, claimed in ipairs(claim(limit, 300)) do
         local job = next_job()
         assert.are.equal(job.id, claimed.id)
-        job.status, job.expires, job.attempt = "running", now + 300, job.attempt + 1
+        job.status, job.expires, job.attempt = "running", clock.now + 300, job.attempt + 1
         assert.are.equal(job.attempt, claimed.attempt)
         job.claim = claimed
         limit = limit - 1
@@ -229,7 +224,7 @@ describe("the line of a queue", function()
     local function settle(random)
       local job = model[random(#model)]
       if not job.claim then return end
-      local live = job.status == "running" and job.expires > now
+      local live = job.status == "running" and job.expires > clock.now
       local delay = random(0, 3) * 50
       local way = random(4)
       local ok, err
@@ -242,11 +237,11 @@ describe("the line of a queue", function()
         return
       end
       assert(ok, err)
-      job.due = now + delay
+      job.due = clock.now + delay
       if way == 1 then job.status = "done"
       elseif way == 2 then job.status = job.attempt >= job.max and "dead" or "ready"
       elseif way == 3 then job.status, job.attempt = "ready", job.attempt - 1
-      else job.expires = now + 300 end
+      else job.expires = clock.now + 300 end
     end
 
     local function add(random)
@@ -254,7 +249,7 @@ describe("the line of a queue", function()
       if random(3) > 1 then options.group = "g" .. random(3) end
       local job = enqueue(#model, options)
       model[#model + 1] = { id = job.id, status = "ready", priority = options.priority,
-        group = options.group, due = now + options.delay, max = options.max_attempts, attempt = 0 }
+        group = options.group, due = clock.now + options.delay, max = options.max_attempts, attempt = 0 }
     end
 
     local function cancel(random)
@@ -266,7 +261,7 @@ describe("the line of a queue", function()
 
     local STEPS = { add, add, settle, settle, settle, cancel,
       function(random) check_claim(random(0, 3)) end,
-      function(random) now = now + random(0, 100) end }
+      function(random) clock.now = clock.now + random(0, 100) end }
 
     local function check_statuses()
       local counts = { ready = 0, running = 0, done = 0, failed = 0, dead = 0, cancelled = 0 }

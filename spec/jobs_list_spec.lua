@@ -1,21 +1,17 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 describe("jobs:list", function()
-  local store, jobs, path, now
+  local store, jobs, path, clock
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { clock = function() return now end, durability = "off" }))
+    store, clock = stores.open(path)
     jobs = store.jobs
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local STATUSES = { "ready", "running", "done", "failed", "dead", "cancelled" }
 
@@ -171,7 +167,7 @@ describe("jobs:list", function()
       jobs:enqueue("q", 1, { key = "k" })
       jobs:enqueue("q", 1, { key = "k" })
       jobs:enqueue("q", 1, { group = "g", priority = 1 })
-      now = now + 1e6
+      clock.now = clock.now + 1e6
       local got = claim("q", 5)
       assert(jobs:heartbeat(got[1]))
       assert(jobs:ack(got[1], { enqueue = { { queue = "q", group = "g" } } }))
@@ -181,7 +177,7 @@ describe("jobs:list", function()
       assert(jobs:get(got[4].id))
       assert(jobs:stats())
       assert(jobs:stats "q")
-      now = now + 1e6
+      clock.now = clock.now + 1e6
       assert(jobs:recover())
       assert(jobs:purge { older_than = 0 })
     end)

@@ -1,25 +1,21 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("jobs shared by several processes", function()
-  local store, jobs, path, now
+  local store, jobs, path, clock
 
   local function open()
-    return assert(moonbase.open(path, { busy_timeout = 60000, clock = function() return now end }))
+    return stores.open(path, { busy_timeout = 60000 }, clock)
   end
 
   before_each(function()
-    now = 1000
-    path = files.database()
+    path, clock = files.database(), { now = 1000 }
     store = open()
     jobs = store.jobs
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function start(count, fn)
     local children = {}
@@ -91,7 +87,7 @@ describe("jobs shared by several processes", function()
   it("make each expired lease ready once, whoever recovers", function()
     for i = 1, 40 do assert(jobs:enqueue("q", i)) end
     assert(jobs:claim("q", { owner = "w", limit = 40, lease = 10 }))
-    now = 1010
+    clock.now = 1010
     local total = 0
     for _, line in ipairs(told(start(3, function(self, own)
       self:tell(assert(own.jobs:recover()))
@@ -110,9 +106,9 @@ describe("jobs shared by several processes", function()
     end)
     local id, token = holder:hear():match("^(%S+) (%S+)$")
     assert.are.equal("killed", (holder:kill()))
-    now = 1499
+    clock.now = 1499
     assert.are.same({}, jobs:claim("q", { owner = "heir" }))
-    now = 1500
+    clock.now = 1500
     local job = jobs:claim("q", { owner = "heir" })[1]
     assert.are.same({ id, 2, "p" }, { job.id, job.attempt, job.payload })
     local ok, err = jobs:ack { id = id, token = token }
@@ -144,7 +140,7 @@ describe("jobs shared by several processes", function()
       require("process").kill(one.pid, "KILL")
       for line in function() return one:hear() end do note(line) end
       one:kill()
-      now = now + 10
+      clock.now = clock.now + 10
     end
     local done = jobs:stats("q").done
     for payload in pairs(acknowledged) do acknowledged[payload], done = nil, done - 1 end

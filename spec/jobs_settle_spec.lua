@@ -1,23 +1,20 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refused = outcome.raises_about, outcome.refused
 
 describe("a claimed job", function()
-  local store, jobs, path, now
+  local store, jobs, path, clock
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store, clock = stores.open(path)
     jobs = store.jobs
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function dump()
     local lines = {}
@@ -66,7 +63,7 @@ describe("a claimed job", function()
   describe("ack", function()
     it("makes it done, with a result, held by nobody", function()
       local job = running()
-      now = 1500
+      clock.now = 1500
       assert.is_true(jobs:ack(job, { result = { ok = true } }))
       local after = jobs:get(job.id)
       assert.are.equal("done", after.status)
@@ -152,10 +149,10 @@ describe("a claimed job", function()
         local after = jobs:get(job.id)
         assert.are.equal("e" .. attempt, after.error)
         assert.is_nil(after.owner or after.token or after.lease_expires_at or after.finished_at)
-        delays[attempt] = after.available_at - now
-        now = after.available_at - 1
+        delays[attempt] = after.available_at - clock.now
+        clock.now = after.available_at - 1
         assert.is_nil(claim())
-        now = now + 1
+        clock.now = clock.now + 1
         job = claim()
       end
       assert.are.same({ 60000, 120000, 240000, 480000, 960000, 1920000, 3600000, 3600000, 3600000 },
@@ -168,9 +165,9 @@ describe("a claimed job", function()
       job = claim()
       assert.are.equal(2, job.attempt)
       assert(jobs:nack(job, { error = "e", delay = 10 }))
-      now = 1009
+      clock.now = 1009
       assert.is_nil(claim())
-      now = 1010
+      clock.now = 1010
       assert.are.equal(3, claim().attempt)
     end)
 
@@ -230,11 +227,11 @@ describe("a claimed job", function()
         assert.is_true(jobs:defer(job, 100))
         powerless(job)
         local after = jobs:get(job.id)
-        assert.are.same({ "ready", 0, now + 100 },
+        assert.are.same({ "ready", 0, clock.now + 100 },
           { after.status, after.attempt, after.available_at })
-        now = now + 99
+        clock.now = clock.now + 99
         assert.is_nil(claim())
-        now = now + 1
+        clock.now = clock.now + 1
         job = claim()
       end
       assert(jobs:ack(job))
@@ -255,12 +252,12 @@ describe("a claimed job", function()
   describe("heartbeat", function()
     it("lets the lease end so much later, for as long as the claim took it by default", function()
       local job = running({}, 100)
-      now = 1099
+      clock.now = 1099
       assert.are.equal(1199, jobs:heartbeat(job))
       assert.are.equal(1199, jobs:get(job.id).lease_expires_at)
-      now = 1198
+      clock.now = 1198
       assert.are.equal(6198, jobs:heartbeat(job, 5000))
-      now = 6197
+      clock.now = 6197
       assert.is_nil(claim())
       assert(jobs:ack(job))
     end)
@@ -280,16 +277,16 @@ describe("a claimed job", function()
   describe("whose lease expired", function()
     it("is lost at that very instant, claimed again or not", function()
       local job = running({}, 100)
-      now = 1100
+      clock.now = 1100
       powerless(job)
       assert.are.equal("running", jobs:get(job.id).status)
     end)
 
     it("is claimable at once, and the old holder powerless", function()
       local job = running({}, 100)
-      now = 1099
+      clock.now = 1099
       assert.is_nil(claim { owner = "bob" })
-      now = 1100
+      clock.now = 1100
       local again = claim { owner = "bob" }
       assert.are.same({ job.id, 2, "bob" }, { again.id, again.attempt, again.owner })
       assert.are_not.equal(job.token, again.token)
@@ -301,9 +298,9 @@ describe("a claimed job", function()
 
     it("is dead at the next claim when its attempts are used up", function()
       local job = running({ max_attempts = 2, key = "k" }, 100)
-      now = 1100
+      clock.now = 1100
       assert.are.equal(2, claim({ lease = 100 }).attempt)
-      now = 1200
+      clock.now = 1200
       assert.is_nil(claim())
       local after = jobs:get(job.id)
       assert.are.same({ "dead", 2, "lease expired", 1200 },
@@ -316,7 +313,7 @@ describe("a claimed job", function()
       local first = running({ priority = 5 }, 100)
       jobs:enqueue("q", "younger", { priority = 5 })
       jobs:enqueue("q", "urgent", { priority = 4 })
-      now = 1100
+      clock.now = 1100
       assert.are.equal("urgent", claim().payload)
       assert.are.equal(first.id, claim().id)
       assert.are.equal("younger", claim().payload)
@@ -336,9 +333,9 @@ describe("a claimed job", function()
       local three = running({}, 200)
       assert(jobs:enqueue("other", 1))
       assert(jobs:claim("other", { owner = "a", lease = 50 }))
-      now = 1099
+      clock.now = 1099
       assert.are.equal(1, jobs:recover())
-      now = 1100
+      clock.now = 1100
       assert.are.equal(2, jobs:recover())
       assert.are.equal(0, jobs:recover())
       assert.are.same({ "ready", "dead", "running" }, { jobs:get(one.id).status,
@@ -350,7 +347,7 @@ describe("a claimed job", function()
 
     it("leaves other scopes alone", function()
       running({}, 100)
-      now = 5000
+      clock.now = 5000
       assert.are.equal(0, store:scope("other").jobs:recover())
       assert.are.equal(1, jobs:recover())
     end)
@@ -358,7 +355,7 @@ describe("a claimed job", function()
     it("takes more than one batch", function()
       for i = 1, 1100 do assert(jobs:enqueue("q", i)) end
       assert.are.equal(1100, #jobs:claim("q", { owner = "a", lease = 5, limit = 2000 }))
-      now = 1005
+      clock.now = 1005
       assert.are.equal(1100, jobs:recover())
       assert.are.same({ ready = 1100, running = 0, done = 0, failed = 0, dead = 0, cancelled = 0 },
         jobs:stats "q")

@@ -2,23 +2,20 @@ local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local raises, refused = outcome.raises_about, outcome.refused
 
 describe("jobs", function()
-  local store, jobs, path, now
+  local store, jobs, path, clock
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store, clock = stores.open(path)
     jobs = store.jobs
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   -- The queue and its jobs as they stand in the file, to see that a call changed nothing.
   local function dump()
@@ -94,7 +91,7 @@ describe("jobs", function()
       assert(connection:exec "UPDATE job_queues SET open = 7")
       connection:close()
       assert.is_string(assert(moonbase.recover(path)).quarantined)
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       jobs = store.jobs
       assert.are.equal("ready", jobs:get(job.id).status)
       assert(store:check())
@@ -104,10 +101,10 @@ describe("jobs", function()
       local job = jobs:enqueue("q", { n = 1 }, { delay = 5 })
       local before = jobs:get(job.id)
       store:close()
-      store = assert(moonbase.open(path, { clock = function() return now end }))
+      store = stores.open(path, nil, clock)
       jobs = store.jobs
       assert.are.same(before, jobs:get(job.id))
-      now = 1005
+      clock.now = 1005
       assert.are.equal(job.id, claim_one().id)
     end)
 
@@ -163,7 +160,7 @@ describe("jobs", function()
     end)
 
     it("refuses an id that the store's own generator gave before", function()
-      local same = assert(moonbase.open(path, { new_id = function() return "one" end }))
+      local same = stores.open(path, { new_id = function() return "one" end })
       assert(same.jobs:enqueue("q", 1))
       local before = dump()
       refused("exists", same.jobs:enqueue("q", 2))
@@ -192,7 +189,7 @@ describe("jobs", function()
       assert.are.equal("running", again().status)
       assert(jobs:nack(claimed, { error = "e", delay = 10 }))
       assert.are.equal("ready", again().status)
-      now = 1010
+      clock.now = 1010
       assert(jobs:ack(claim_one()))
       local second, fresh = jobs:enqueue("q", "second", { key = "k" })
       assert.is_true(fresh)
@@ -224,7 +221,7 @@ describe("jobs", function()
   describe("claim", function()
     it("gives the job with a token, the owner and the end of the lease", function()
       local job = jobs:enqueue("q", "p")
-      now = 2000
+      clock.now = 2000
       local claimed = claim_one("q", { owner = "ann", lease = 500 })
       assert.are.equal("string", type(claimed.token))
       assert.are.equal("ann", claimed.owner)
@@ -254,7 +251,7 @@ describe("jobs", function()
     it("of an empty or unknown queue gives nothing and takes no lock", function()
       assert.are.same({}, claim "none")
       jobs:enqueue("q", 1, { delay = 10 })
-      local writer = assert(moonbase.open(path, { shared = false }))
+      local writer = stores.open(path, { shared = false })
       local tx = assert(writer:begin())
       assert.are.same({}, claim "q")
       assert.are.same({}, claim("q", { limit = 0 }))
@@ -299,7 +296,7 @@ describe("jobs", function()
   describe("cancel", function()
     it("takes a ready job out of the queue", function()
       local job = jobs:enqueue("q", 1, { key = "k" })
-      now = 1500
+      clock.now = 1500
       assert.is_true(jobs:cancel(job.id))
       local after = jobs:get(job.id)
       assert.are.equal("cancelled", after.status)
@@ -373,12 +370,12 @@ describe("jobs", function()
 
     it("removes what was finished longer ago, and its payload", function()
       finish(2)
-      now = 2000
+      clock.now = 2000
       finish(1)
       jobs:enqueue("q", "waits")
       jobs:enqueue("q", "runs", { priority = 1 })
       claim_one("q", { lease = 1e6 })
-      now = 3000
+      clock.now = 3000
       assert.are.equal(0, jobs:purge { older_than = 2000 }) -- as old as that, not older
       assert.are.equal(2, jobs:purge { older_than = 1999 })
       assert.are.same({ ready = 1, running = 1, done = 1, failed = 0, dead = 0, cancelled = 0 },
@@ -393,7 +390,7 @@ describe("jobs", function()
         for i = 1, 2100 do assert(jobs:cancel(jobs:enqueue("q" .. i % 3, i).id)) end
         return true
       end))
-      now = 5000
+      clock.now = 5000
       assert.are.equal(2100, jobs:purge { older_than = 10 })
       assert.are.equal("", dump()) -- the queues as well: they have no job
       assert.is_true(select(2, jobs:enqueue("q1", 1)))
@@ -401,7 +398,7 @@ describe("jobs", function()
 
     it("belongs to a scope, and to the transaction around it", function()
       finish(1)
-      now = 2000
+      clock.now = 2000
       assert.are.equal(0, store:scope("other").jobs:purge { older_than = 0 })
       store:transaction(function()
         assert.are.equal(1, jobs:purge { older_than = 0 })
@@ -423,7 +420,7 @@ describe("jobs", function()
     local job = jobs:enqueue("q", 1)
     local claimed = claim_one()
     jobs:enqueue("q", 2)
-    local reader = assert(moonbase.open(path, { readonly = true })).jobs
+    local reader = stores.open(path, { readonly = true }).jobs
     refused("readonly", reader:enqueue("q", 1))
     refused("readonly", reader:claim("q", { owner = "a" }))
     refused("readonly", reader:claim("none", { owner = "a" }))

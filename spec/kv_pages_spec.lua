@@ -1,22 +1,19 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local ARRAY = moonbase.array
 
 describe("kv", function()
-  local store, kv, path, now
+  local store, kv, path
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { durability = "off", clock = function() return now end }))
+    store = stores.open(path)
     kv = store.kv
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function names(page)
     local found = {}
@@ -134,7 +131,7 @@ describe("kv", function()
       for _, key in ipairs { "a1", "a2", "a3" } do kv:set("ns", key, 1) end
       local cursor = kv:list("ns", { limit = 1, prefix = "a" }).next_cursor
       store:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       kv = store.kv
       assert.are.equal("a2 a3", keys(kv:list("ns", { prefix = "a", cursor = cursor })))
       invalid("cursor", list("ns"), { cursor = cursor })

@@ -4,25 +4,22 @@ local kv_rows = require "moonbase.kv_rows"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
 local null = moonbase.null
 
 describe("kv", function()
-  local store, kv, path, now
+  local store, kv, path, clock
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store, clock = stores.open(path)
     kv = store.kv
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows()
     return store.context.engine:value("SELECT count(*) FROM kv")
@@ -121,7 +118,7 @@ describe("kv", function()
 
     it("takes an expired value for absent", function()
       kv:set("ns", "a", "x", { ttl = 10 })
-      now = 1010
+      clock.now = 1010
       local _, err = kv:set("ns", "a", "y", { expected = 1 })
       assert.are.same({ 1, 0 }, { err.expected, err.actual })
       assert.are.equal(2, kv:set("ns", "a", "y", { expected = 0 }))
@@ -141,10 +138,10 @@ describe("kv", function()
     it("hides a value at its very instant, from every call", function()
       kv:set("ns", "a", "x", { ttl = 10 })
       kv:set("ns", "b", "kept")
-      now = 1009
+      clock.now = 1009
       assert.are.equal("x", kv:get("ns", "a"))
       assert.are.equal(2, #kv:list("ns").items)
-      now = 1010
+      clock.now = 1010
       assert.is_nil(kv:get("ns", "a"))
       assert.are.equal(1, #kv:list("ns", { total = true }).items)
       assert.are.equal(1, kv:list("ns", { total = true }).total)
@@ -161,23 +158,23 @@ describe("kv", function()
     it("is set anew by each write", function()
       kv:set("ns", "a", "x", { ttl = 10 })
       kv:set("ns", "a", "y", { ttl = 100 })
-      now = 1050
+      clock.now = 1050
       assert.are.equal("y", kv:get("ns", "a"))
       kv:set("ns", "a", "z")
-      now = 1e9
+      clock.now = 1e9
       assert.are.equal("z", kv:get("ns", "a"))
     end)
 
     it("bears the longest ttl there is", function()
       assert(kv:set("ns", "a", "x", { ttl = 2 ^ 53 }))
-      now = 2 ^ 52
+      clock.now = 2 ^ 52
       assert.are.equal("x", kv:get("ns", "a"))
     end)
 
     it("lets no expired row stay for ever", function()
       for i = 1, 20 do kv:set("ns", "a" .. i, i, { ttl = 1 }) end
       assert.are.equal(20, rows())
-      now = 2000
+      clock.now = 2000
       local before = 20
       for i = 1, 10 do
         kv:set("ns", "b" .. i, i)
@@ -189,7 +186,7 @@ describe("kv", function()
 
     it("removes only so many rows with one write", function()
       for i = 1, 100 do kv:set("ns", "a" .. i, i, { ttl = 1 }) end
-      now = 2000
+      clock.now = 2000
       kv:set("ns", "b", 1)
       assert.is_true(rows() > 80)
     end)
@@ -198,7 +195,7 @@ describe("kv", function()
       for i = 1, 30 do kv:set("ns", "a" .. i, i, { ttl = 10 }) end
       kv:set("ns", "b", 1)
       assert.are.equal(0, kv:sweep())
-      now = 1010
+      clock.now = 1010
       assert.are.equal(30, kv:sweep())
       assert.are.equal(0, kv:sweep())
       assert.are.equal(1, rows())
@@ -223,9 +220,9 @@ describe("kv", function()
       kv:set("ns", "a", 1)
       kv:set("ns", "a", 1, { ttl = 1 })
       kv:set("ns", "b", 1, { ttl = 1 })
-      now = 2000
+      clock.now = 2000
       assert.are.equal(3, kv:set("ns", "a", 1, { ttl = 1 }))
-      now = 3000
+      clock.now = 3000
       kv:sweep()
       assert.are.equal(0, rows())
       assert.is_true(kv:set("ns", "a", 1) > 3)
@@ -235,7 +232,7 @@ describe("kv", function()
     it("after the value was deleted once expired", function()
       kv:set("ns", "a", 1)
       kv:set("ns", "a", 1, { ttl = 1 })
-      now = 2000
+      clock.now = 2000
       assert.is_false(kv:delete("ns", "a"))
       assert.are.equal(0, rows())
       assert.is_true(kv:set("ns", "a", 1) > 2)
@@ -245,7 +242,7 @@ describe("kv", function()
       for _ = 1, 5 do kv:set("ns", "a", 1) end
       kv:delete("ns", "a")
       store:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       assert.is_true(store.kv:set("ns", "a", 1) > 5)
     end)
 
@@ -319,7 +316,7 @@ describe("kv", function()
     it("keeps values over a reopening", function()
       kv:set("ns", "a", { 1, { x = null } })
       store:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       assert.are.same({ { 1, { x = null } }, 1 }, { store.kv:get("ns", "a") })
     end)
 
@@ -349,7 +346,7 @@ describe("kv", function()
 
     it("open for reading reads and refuses to write", function()
       kv:set("ns", "a", 1)
-      local reader = assert(moonbase.open(path, { readonly = true }))
+      local reader = stores.open(path, { readonly = true })
       assert.are.equal(1, reader.kv:get("ns", "a"))
       for _, call in ipairs {
         function() return reader.kv:set("ns", "a", 2) end,
@@ -392,7 +389,7 @@ describe("kv", function()
         assert(call(query))
       end
       local slow = plans.slow(store, function()
-        now = 1005
+        clock.now = 1005
         for i = 1, 5 do kv:set("ns/x", "a" .. i, { n = i }, { expected = 0 }) end
         kv:set("ns", "a", 1)
         kv:get("ns", "a")
@@ -417,7 +414,7 @@ describe("kv", function()
     it("writes an entry that comes as a table", function()
       assert.are.equal(1, put { ns = "ns", key = "a", value = false, ttl = 10, expected = 0 })
       assert.are.same({ false, 1 }, { kv:get("ns", "a") })
-      now = 1010
+      clock.now = 1010
       assert.is_nil(kv:get("ns", "a"))
     end)
 
@@ -441,7 +438,7 @@ describe("kv", function()
       local children, PROCESSES, ROUNDS = {}, 8, 15
       for i = 1, PROCESSES do
         children[i] = child.start(function(self)
-          local own = assert(moonbase.open(path, { busy_timeout = 60000 }))
+          local own = stores.open(path, { busy_timeout = 60000 })
           for round = 1, ROUNDS do
             local revision, err = own.kv:set("race", "key", i, { expected = round - 1 })
             if revision then self:tell(round) else assert(err.code == "conflict", err) end
@@ -465,7 +462,7 @@ describe("kv", function()
         local revision = kv:set("race", "key", round)
         local function writer(fn)
           return child.start(function(self)
-            local own = assert(moonbase.open(path, { busy_timeout = 60000 }))
+            local own = stores.open(path, { busy_timeout = 60000 })
             self:hear()
             local done, err = fn(own.kv, { expected = revision })
             self:tell(done and "won" or err.code)

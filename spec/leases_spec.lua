@@ -1,26 +1,22 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
 local lease_record = require "moonbase.lease_record"
-local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local raises = outcome.raises_about
 
 describe("leases", function()
-  local store, leases, path, now
+  local store, leases, path, clock
 
   before_each(function()
-    now = 1000
     path = files.database()
-    store = assert(moonbase.open(path, { clock = function() return now end }))
+    store, clock = stores.open(path)
     leases = store.leases
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function rows()
     return store.context.engine:value("SELECT count(*) FROM leases")
@@ -62,7 +58,7 @@ describe("leases", function()
 
     it("by the same owner extends and keeps token and fencing", function()
       local first = leases:acquire("lane", "ann", { ttl = 100 })
-      now = 1050
+      clock.now = 1050
       local second = assert(leases:acquire("lane", "ann", { ttl = 100 }))
       assert.are.equal(1150, second.expires_at)
       assert.are.equal(first.token, second.token)
@@ -77,9 +73,9 @@ describe("leases", function()
 
     it("takes over at the very instant of the expiry, with a higher fencing", function()
       local old = leases:acquire("lane", "ann", { ttl = 100 })
-      now = 1099
+      clock.now = 1099
       assert.is_false((leases:acquire("lane", "bob")))
-      now = 1100
+      clock.now = 1100
       local new = assert(leases:acquire("lane", "bob"))
       assert.is_true(new.fencing > old.fencing)
       assert.are_not.equal(old.token, new.token)
@@ -87,7 +83,7 @@ describe("leases", function()
 
     it("by an owner whose lease expired makes him a new holder", function()
       local old = leases:acquire("lane", "ann", { ttl = 100 })
-      now = 1100
+      clock.now = 1100
       local new = leases:acquire("lane", "ann", { ttl = 100 })
       assert.is_true(new.fencing > old.fencing)
       lost(leases.renew, old)
@@ -96,14 +92,14 @@ describe("leases", function()
 
     it("with a ttl of 0 is over at once", function()
       local lease = assert(leases:acquire("lane", "ann", { ttl = 0 }))
-      assert.are.equal(now, lease.expires_at)
+      assert.are.equal(clock.now, lease.expires_at)
       lost(leases.renew, lease)
       assert(leases:acquire("lane", "bob"))
     end)
 
     it("bears the longest ttl there is", function()
       local lease = assert(leases:acquire("lane", "ann", { ttl = 2 ^ 53 }))
-      now = 2 ^ 52
+      clock.now = 2 ^ 52
       assert.are.equal("ann", leases:get("lane").owner)
       assert(leases:renew(lease))
     end)
@@ -121,7 +117,7 @@ describe("leases", function()
   describe("renew", function()
     it("gives the renewed lease, for as long as before or as told", function()
       local lease = leases:acquire("lane", "ann", { ttl = 100 })
-      now = 1099
+      clock.now = 1099
       local renewed = assert(leases:renew(lease))
       assert.are.same(copy(lease, { expires_at = 1199 }), renewed)
       assert.are.equal(1099 + 5000, leases:renew(lease, 5000).expires_at)
@@ -131,7 +127,7 @@ describe("leases", function()
 
     it("is lost at the very instant of the expiry", function()
       local lease = leases:acquire("lane", "ann", { ttl = 100 })
-      now = 1100
+      clock.now = 1100
       lost(leases.renew, lease)
       lost(leases.release, lease)
       assert.is_nil(leases:get("lane"))
@@ -139,7 +135,7 @@ describe("leases", function()
 
     it("is lost for an old holder, another's lease, or one that never was", function()
       local old = leases:acquire("lane", "ann", { ttl = 100 })
-      now = 1100
+      clock.now = 1100
       local new = leases:acquire("lane", "bob", { ttl = 100 })
       local _, holder = leases:acquire("lane", "ann")
       for _, stale in ipairs {
@@ -173,7 +169,7 @@ describe("leases", function()
         leases:release(lease)
       end
       store:close()
-      store = assert(moonbase.open(path))
+      store = stores.open(path)
       assert.is_true(store.leases:acquire("lane", "ann").fencing > last)
     end)
   end)
@@ -184,7 +180,7 @@ describe("leases", function()
       leases:acquire("lane", "ann", { ttl = 5 })
       assert.are.same({ name = "lane", owner = "ann", fencing = 1, expires_at = 1005 },
         leases:get("lane"))
-      now = 1005
+      clock.now = 1005
       assert.is_nil(leases:get("lane"))
     end)
   end)
@@ -248,7 +244,7 @@ describe("leases", function()
     it("keeps a lease over a reopening", function()
       local lease = leases:acquire("lane", "ann")
       store:close()
-      store = assert(moonbase.open(path, { clock = function() return now end }))
+      store = stores.open(path, nil, clock)
       assert.is_false((store.leases:acquire("lane", "bob")))
       assert(store.leases:renew(lease))
     end)
@@ -269,8 +265,7 @@ describe("leases", function()
 
     it("open for reading tells who holds a lease, and takes none", function()
       local lease = leases:acquire("lane", "ann")
-      local reader = assert(moonbase.open(path,
-        { readonly = true, clock = function() return now end }))
+      local reader = stores.open(path, { readonly = true }, clock)
       assert.are.equal("ann", reader.leases:get("lane").owner)
       for _, call in ipairs {
         function() return reader.leases:acquire("lane", "bob") end,
@@ -285,8 +280,7 @@ describe("leases", function()
     end)
 
     it("makes tokens that no id of the caller's decides", function()
-      local same = assert(moonbase.open(path,
-        { shared = false, new_id = function() return "id" end }))
+      local same = stores.open(path, { shared = false, new_id = function() return "id" end })
       local one = same.leases:acquire("one", "ann")
       assert.are_not.equal(one.token, same.leases:acquire("two", "bob").token)
       same:close()
@@ -294,14 +288,14 @@ describe("leases", function()
 
     it("keeps no row of leases that ended long ago", function()
       for i = 1, 40 do leases:acquire("lane" .. i, "ann", { ttl = 10 }) end
-      now = 1010
+      clock.now = 1010
       for i = 1, 10 do leases:acquire("other" .. i, "ann") end
       assert.are.equal(10, rows())
     end)
 
     it("reads no more than it gives", function()
       for i = 1, 5 do leases:acquire("old" .. i, "ann", { ttl = 1 }) end
-      now = 2000
+      clock.now = 2000
       assert.are.same({}, plans.slow(store, function()
         local lease = leases:acquire("lane", "ann")
         leases:acquire("lane", "ann")
@@ -329,7 +323,7 @@ describe("leases", function()
         assert.is_nil(row)
         assert.are.same({ "lease_lost", stale.name }, { err.code, err.name })
       end
-      now = 1100
+      clock.now = 1100
       assert.are.equal("lease_lost", select(2, held(lease)).code)
     end)
 
@@ -350,7 +344,7 @@ describe("leases", function()
       local children = {}
       for i = 1, PROCESSES do
         children[i] = child.start(function(self)
-          local own = assert(moonbase.open(path, { busy_timeout = 60000 }))
+          local own = stores.open(path, { busy_timeout = 60000 })
           for _ = 1, ROUNDS do
             local lease
             repeat
@@ -375,7 +369,7 @@ describe("leases", function()
       local children = {}
       for i = 1, 8 do
         children[i] = child.start(function(self)
-          local own = assert(moonbase.open(path, { busy_timeout = 60000 }))
+          local own = stores.open(path, { busy_timeout = 60000 })
           self:hear()
           local lease, holder = own.leases:acquire("first", "process" .. i, { ttl = 1e9 })
           self:tell(lease and lease.owner or holder.owner)
@@ -396,7 +390,7 @@ describe("leases", function()
 
     it("leave a lease that its killed holder had to expire", function()
       local one = child.start(function(self)
-        local own = assert(moonbase.open(path, { clock = function() return 1000 end }))
+        local own = stores.open(path, { clock = function() return 1000 end })
         own.leases:acquire("lane", "killed", { ttl = 100 })
         self:tell("held")
         self:hear()
@@ -404,7 +398,7 @@ describe("leases", function()
       assert.are.equal("held", one:hear())
       one:kill()
       assert.is_false((leases:acquire("lane", "ann")))
-      now = 1100
+      clock.now = 1100
       assert.are.equal(2, leases:acquire("lane", "ann").fencing)
     end)
   end)

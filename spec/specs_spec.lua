@@ -5,6 +5,7 @@ local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 local raises, refuses = outcome.raises_about, outcome.refuses
 
@@ -18,25 +19,19 @@ end
 -- Specs and profiles are the same machine; what holds for one holds for the other.
 for name, argument in pairs { specs = "definition", profiles = "profile" } do
   describe(name, function()
-    local store, part, path, now
+    local store, part, path, clock
 
     local function open(options)
-      options = options or {}
-      options.clock, options.durability = function() return now end, "off"
-      return assert(moonbase.open(path, options))
+      return stores.open(path, options, clock)
     end
 
     before_each(function()
-      now = 1000
-      path = files.database()
+      path, clock = files.database(), { now = 1000 }
       store = open()
       part = store[name]
     end)
 
-    after_each(function()
-      store:close()
-      files.cleanup()
-    end)
+    after_each(stores.cleanup)
 
     describe("put", function()
       it("gives revisions 1, 2, 3, for each document", function()
@@ -143,12 +138,12 @@ for name, argument in pairs { specs = "definition", profiles = "profile" } do
     describe("history", function()
       it("has every revision, newest first, also after a deletion", function()
         for i = 1, 3 do
-          now = i * 100
+          clock.now = i * 100
           part:put("a", { v = i })
         end
         part:put("b", { v = "other" })
         part:delete("a")
-        now = 400
+        clock.now = 400
         part:put("a", { v = 4 })
         part:delete("a")
         local page = part:history("a", { total = true })
@@ -199,7 +194,7 @@ for name, argument in pairs { specs = "definition", profiles = "profile" } do
     describe("list", function()
       it("has what is there, by id", function()
         for i, id in ipairs { "b", "a", "C", "d" } do
-          now = i
+          clock.now = i
           part:put(id, {})
         end
         part:put("a", {})
@@ -336,11 +331,11 @@ describe("profiles", function()
   local store, profiles
 
   before_each(function()
-    store = assert(moonbase.open(":memory:"))
+    store = stores.open()
     profiles = store.profiles
   end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   it("are created once", function()
     assert.are.equal(1, profiles:create("a", { model = "x" }))

@@ -1,13 +1,12 @@
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("when any one statement fails, a call gives the error and changes nothing:", function()
-  local store, now
+  local store, clock
 
   before_each(function()
-    now = 1000
-    store = assert(moonbase.open(files.database(), { clock = function() return now end }))
+    store, clock = stores.open(files.database())
     for i = 1, 6 do
       store.kv:set("ns/old", "k" .. i, i, { ttl = 1 })
       store.leases:acquire("old" .. i, "ann", { ttl = 1 })
@@ -15,13 +14,10 @@ describe("when any one statement fails, a call gives the error and changes nothi
     end
     store.kv:set("ns", "gone", 1)
     store.kv:delete("ns", "gone")
-    now = 2000
+    clock.now = 2000
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   local function contents()
     local engine, text = store.context.engine, {}

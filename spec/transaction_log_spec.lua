@@ -2,20 +2,17 @@
 
 local child = require "spec.support.child"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
-local store, path, now
+local store, path, clock
 
 before_each(function()
-  now, path = 1000, files.database()
-  store = assert(moonbase.open(path, { clock = function() return now end }))
+  path = files.database()
+  store, clock = stores.open(path)
 end)
 
-after_each(function()
-  store:close()
-  files.cleanup()
-end)
+after_each(stores.cleanup)
 
 local function user(text) return { role = "user", content = text } end
 
@@ -42,7 +39,7 @@ end
 local function commit(count, options)
   local made = {}
   for i = 1, count do
-    now = now + 1
+    clock.now = clock.now + 1
     local tx = assert(store:begin(options))
     assert(tx.kv:set("ns", "k" .. i, i))
     made[i] = tx.id
@@ -166,7 +163,7 @@ describe("the write set of a transaction", function()
   it("takes any id, and is the same from other handles on the file", function()
     local odd = 'quote " back \\ line \n \1 é 漢'
     local tx = assert(store:begin())
-    local second = assert(moonbase.open(path))
+    local second = stores.open(path)
     assert(second.kv:set(odd, odd, 1))
     assert(tx.threads:create { id = odd })
     assert(tx:commit())
@@ -222,18 +219,18 @@ describe("store.transactions:log", function()
   it("is durable, and seen by other processes and readers", function()
     local made = commit(3)
     child.run(function()
-      local other = assert(moonbase.open(path, { readonly = true }))
+      local other = stores.open(path, { readonly = true })
       assert.are.same(made, ids(assert(other.transactions:log())))
       other:close()
     end)
     store:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     assert.are.same(made, ids(log()))
   end)
 
   it("is kept in the order of commits though the clock steps back", function()
     local first = commit(2)
-    now = 5
+    clock.now = 5
     local second = commit(2)
     assert.are.same({ first[1], first[2], second[1], second[2] }, ids(log()))
   end)
@@ -265,14 +262,14 @@ describe("store.transactions:log", function()
     assert.are.same(mine, ids(log()))
     assert.are.same({ theirs }, ids(assert(other.transactions:log())))
     assert.are.equal("not_found", select(2, other.transactions:log { after = mine[1] }).code)
-    now = now + 10
+    clock.now = clock.now + 10
     assert.are.equal(1, other.transactions:prune { older_than = 1 })
     assert.are.same(mine, ids(log()))
   end)
 
   it("is written where nothing else is, and by an id that comes twice", function()
     store:close()
-    store = assert(moonbase.open(path, { new_id = function() return "same" end }))
+    store = stores.open(path, { new_id = function() return "same" end })
     for _ = 1, 2 do assert.is_true(store:transaction(function() return true end)) end
     assert.are.same({ "same", "same" }, ids(log()))
     assert.are.same({}, log { after = "same" })
@@ -293,7 +290,7 @@ end)
 describe("store.transactions:prune", function()
   it("removes what is older than that, and nothing else", function()
     local made = commit(5) -- at 1001 to 1005
-    now = 1010
+    clock.now = 1010
     assert.are.equal(0, store.transactions:prune { older_than = 9 })
     assert.are.equal(2, store.transactions:prune { older_than = 7 })
     assert.are.same({ made[3], made[4], made[5] }, ids(log()))
@@ -314,7 +311,7 @@ describe("store.transactions:prune", function()
       end))
     end
     fill()
-    now = 10000
+    clock.now = 10000
     assert.are.equal(2500, store.transactions:prune { older_than = 0 })
     fill()
     local tx = assert(store:begin())
@@ -331,7 +328,7 @@ describe("store.transactions:prune", function()
         SELECT (1 << 40) + value, value, value % 50000 = 7, 0, 't' || value, '["a"]', '[]'
         FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n
                                            WHERE value < 100040) SELECT value FROM n)]])
-      now = 200000
+      clock.now = 200000
       commit(1)
       assert.are.same({}, plans.slow(store, function() commit(60) end))
       local count = engine:value "SELECT count(*) FROM transactions"
@@ -350,7 +347,7 @@ describe("store.transactions:prune", function()
     end
     assert.is_false(pcall(store.transactions.prune, store.transactions))
     assert.are.equal("invalid", select(2, store.transactions:prune { older_than = -1 }).code)
-    local reader = assert(moonbase.open(path, { readonly = true }))
+    local reader = stores.open(path, { readonly = true })
     assert.are.equal("readonly", select(2, reader.transactions:prune { older_than = 1 }).code)
     assert.are.equal("readonly", select(2, reader:begin()).code)
     assert.are.equal("readonly", select(2, reader:transaction(function() end)).code)

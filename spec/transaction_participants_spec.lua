@@ -3,23 +3,20 @@
 local errors = require "moonbase.errors"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local raises = require("spec.support.outcome").raises
+local stores = require "spec.support.stores"
 
 describe("a transaction with participants", function()
-  local store, path, calls, told
+  local store, path, clock, calls, told
 
   before_each(function()
     path, calls, told = files.database(), {}, {}
-    store = assert(moonbase.open(path, {
+    store, clock = stores.open(path, {
       on_event = function(kind, info) told[#told + 1] = { kind = kind, info = info } end,
-    }))
+    })
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   -- One that notes its calls; `overrides` are done after that.
   local function participant(name, overrides)
@@ -194,7 +191,7 @@ describe("a transaction with participants", function()
       tx:commit()
     end
     store:close()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
     local seen = {}
     assert.are.equal(0, assert(store:scope("other")).transactions:recover { a = error })
     assert.are.equal(3, store.transactions:recover { a = function(id) seen[#seen + 1] = id end })
@@ -217,11 +214,9 @@ describe("a transaction with participants", function()
   end)
 
   it("is not pruned from the log before all are done", function()
-    local now = store.context:now()
-    store.context.clock = function() return now end
     begin({ "a", { commit = error } }):commit()
     begin({ "a" }):commit()
-    now = now + 10
+    clock.now = clock.now + 10
     assert.are.equal(1, store.transactions:prune { older_than = 5 })
     assert.are.equal(1, store.transactions:recover { a = function() end })
     assert.are.equal(1, store.transactions:prune { older_than = 5 })
@@ -326,7 +321,7 @@ describe("a transaction with participants", function()
 
   it("refuses an id that the log knows already, before anyone prepares", function()
     store:close()
-    store = assert(moonbase.open(path, { new_id = function() return "always" end }))
+    store = stores.open(path, { new_id = function() return "always" end })
     assert.is_true(begin({ "a" }):commit())
     local ok, err = begin({ "a" }):commit()
     assert.is_nil(ok)

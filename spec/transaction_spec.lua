@@ -1,5 +1,5 @@
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local function ids(store)
   local found = {}
@@ -12,13 +12,10 @@ describe("store:transaction", function()
   local store
 
   before_each(function()
-    store = assert(moonbase.open(files.database()))
+    store = stores.open(files.database())
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("commits when the function returns, and gives its results", function()
     local a, b, c = store:transaction(function(tx)
@@ -31,7 +28,7 @@ describe("store:transaction", function()
   end)
 
   it("that cannot get its id leaves nothing open", function()
-    local broken = assert(moonbase.open(store.handle.path, { new_id = function() error("no id", 0) end }))
+    local broken = stores.open(store.handle.path, { new_id = function() error("no id", 0) end })
     for _, call in ipairs { "transaction", "begin" } do
       local ok, failure = pcall(broken[call], broken, call == "transaction" and print or nil)
       assert.is_false(ok)
@@ -41,13 +38,13 @@ describe("store:transaction", function()
     assert(store.threads:create { id = "a" })
     store:close()
     broken:close()
-    store = assert(moonbase.open(store.handle.path))
+    store = stores.open(store.handle.path)
     assert.are.equal("a", ids(store))
   end)
 
   it("that gets an id that is none is refused", function()
     local id
-    local broken = assert(moonbase.open(store.handle.path, { new_id = function() return id end }))
+    local broken = stores.open(store.handle.path, { new_id = function() return id end })
     for _, bad in ipairs { "", " ", "a\0b", "\255", ("x"):rep(513) } do
       id = bad
       local tx, err = broken:begin()
@@ -165,7 +162,7 @@ describe("store:transaction", function()
   end)
 
   it("nests on the transaction too, and is joined through every handle and scope", function()
-    local second = assert(moonbase.open(store.handle.path))
+    local second = stores.open(store.handle.path)
     local other = assert(store:scope("other"))
     assert.are.equal("why", select(2, store:transaction(function(tx)
       assert(tx:transaction(function(inner)
@@ -222,13 +219,10 @@ describe("store:begin", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path))
+    store = stores.open(path)
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   it("commits and rolls back", function()
     local tx = assert(store:begin())
@@ -268,7 +262,7 @@ describe("store:begin", function()
   end)
 
   it("shows vectors, text and everything else at one commit, to every reader", function()
-    local other = assert(moonbase.open(path, { shared = false }))
+    local other = stores.open(path, { shared = false })
     local tx = assert(store:begin())
     assert(tx.threads:append("t", { { role = "user", content = "a lighthouse" } }))
     assert(tx.memory:remember { id = "m", text = "The lighthouse keeper likes tea." })
@@ -445,7 +439,7 @@ describe("store:begin", function()
   end
 
   it("gives `busy` when another connection writes for longer than the timeout", function()
-    local other = assert(moonbase.open(path, { shared = false, busy_timeout = 0 }))
+    local other = stores.open(path, { shared = false, busy_timeout = 0 })
     local tx = assert(store:begin())
     local result, err = other:begin { timeout = 1 }
     assert.is_nil(result)

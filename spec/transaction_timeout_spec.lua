@@ -2,25 +2,21 @@
 
 local child = require "spec.support.child"
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
+local stores = require "spec.support.stores"
 
 local code_of, raises = outcome.code_of, outcome.raises
 
-local store, path, now, told
+local store, path, clock, told
 
 before_each(function()
-  now, path, told = 1000, files.database(), {}
-  store = assert(moonbase.open(path, {
-    clock = function() return now end,
+  path, told = files.database(), {}
+  store, clock = stores.open(path, {
     on_event = function(kind, info) told[#told + 1] = { kind = kind, info = info } end,
-  }))
+  })
 end)
 
-after_each(function()
-  store:close()
-  files.cleanup()
-end)
+after_each(stores.cleanup)
 
 local function begin(options)
   local tx = assert(store:begin(options))
@@ -36,15 +32,15 @@ describe("store.transactions:active", function()
   it("lists what is open in this process, of every scope and handle of the file", function()
     assert.are.same({}, store.transactions:active())
     local tx = begin { label = "import" }
-    now = 1500
+    clock.now = 1500
     local expected = { { id = tx.id, label = "import", scope = "default", status = "active",
       started_at = 1000 } }
     assert.are.same(expected, store.transactions:active())
     assert.are.same(expected, assert(store:scope("other")).transactions:active())
     assert.are.same(expected, tx.transactions:active())
-    local private = assert(moonbase.open(path, { shared = false }))
+    local private = stores.open(path, { shared = false })
     assert.are.same(expected, private.transactions:active())
-    local elsewhere = assert(moonbase.open(files.database()))
+    local elsewhere = stores.open(files.database())
     assert.are.same({}, elsewhere.transactions:active())
     elsewhere:close()
     tx:savepoint():rollback()
@@ -70,18 +66,18 @@ describe("store.transactions:active", function()
   end)
 
   it("has none of another process, nor of a store without a file", function()
-    local memory = assert(moonbase.open(":memory:"))
+    local memory = stores.open()
     local tx = assert(memory:begin())
     assert.are.same({}, store.transactions:active())
     assert.are.equal(1, #memory.transactions:active())
-    local second = assert(moonbase.open(":memory:"))
+    local second = stores.open()
     assert.are.same({}, second.transactions:active())
     second:close()
     tx:rollback()
     memory:close()
     tx = begin()
     child.run(function()
-      local own = assert(moonbase.open(path))
+      local own = stores.open(path)
       assert.are.same({}, own.transactions:active())
       own:close()
     end)
@@ -92,7 +88,7 @@ end)
 describe("store.transactions:timeout_stale", function()
   it("rolls back what is strictly older, by the store's clock", function()
     local tx = begin()
-    now = 2000
+    clock.now = 2000
     assert.are.equal(0, store.transactions:timeout_stale(1000))
     assert.are.equal("active", tx:status())
     assert.are.equal(1, store.transactions:timeout_stale(999))
@@ -113,7 +109,7 @@ describe("store.transactions:timeout_stale", function()
       function(tx) return tx:enlist("a", { prepare = print, commit = print, rollback = print }) end,
     } do
       local tx = begin()
-      now = now + 10
+      clock.now = clock.now + 10
       assert.are.equal(1, store.transactions:timeout_stale(5))
       coroutine.wrap(function() assert(store.kv:set("ns", "other", 1)) end)()
       assert.are.equal("timeout", code_of(call(tx)))
@@ -135,7 +131,7 @@ describe("store.transactions:timeout_stale", function()
       function() return store.threads:append("t", { { role = "user", content = "x" } }) end,
     } do
       local tx = begin()
-      now = now + 10
+      clock.now = clock.now + 10
       assert.are.equal(1, store.transactions:timeout_stale(5))
       assert.are.equal("timeout", code_of(call()))
       assert.is_nil(store.kv:get("ns", "k"))
@@ -147,7 +143,7 @@ describe("store.transactions:timeout_stale", function()
   it("gives it at every call of a function, which cannot commit any more", function()
     local result, err = store:transaction(function(tx)
       assert(tx.kv:set("ns", "mine", 1))
-      now = now + 10
+      clock.now = clock.now + 10
       assert.are.equal(1, store.transactions:timeout_stale(5))
       for _ = 1, 2 do
         assert.are.equal("timeout", code_of(tx.kv:set("ns", "mine", 2)))
@@ -164,7 +160,7 @@ describe("store.transactions:timeout_stale", function()
   it("raises what the function raised when it heard of it", function()
     assert.has_error(function()
       store:transaction(function(tx)
-        now = now + 10
+        clock.now = clock.now + 10
         store.transactions:timeout_stale(5)
         assert(tx.kv:get("ns", "k"))
       end)
@@ -183,7 +179,7 @@ describe("store.transactions:timeout_stale", function()
       end)
     end)
     worker()
-    now = now + 10
+    clock.now = clock.now + 10
     assert.are.equal("busy", code_of(store.kv:set("ns", "k", 1)))
     assert.are.equal(1, store.transactions:timeout_stale(5))
     assert(store.kv:set("ns", "k", 1)) -- the owner need not run for that
@@ -195,7 +191,7 @@ describe("store.transactions:timeout_stale", function()
   it("says nothing to the others, nor to whoever gets the coroutine's place", function()
     local worker = coroutine.wrap(function() return coroutine.yield(begin()) end)
     local tx = worker()
-    now = now + 10
+    clock.now = clock.now + 10
     assert.are.equal(1, store.transactions:timeout_stale(5))
     assert(store.kv:set("ns", "k", 1))
     coroutine.wrap(function() assert(store.kv:set("ns", "k", 2)) end)()
@@ -219,7 +215,7 @@ describe("store.transactions:timeout_stale", function()
     end
     local tx = begin()
     assert(tx:enlist("a", participant "a"))
-    now = now + 10
+    clock.now = clock.now + 10
     assert.are.equal(1, store.transactions:timeout_stale(5))
     assert.are.equal("rollback a", table.concat(calls, ", "))
     assert.are.equal("timeout", code_of(tx:commit()))
@@ -235,7 +231,7 @@ describe("store.transactions:timeout_stale", function()
       return ok, err
     end)
     worker()
-    now = now + 10
+    clock.now = clock.now + 10
     assert.are.equal(1, store.transactions:timeout_stale(5))
     assert(store.kv:set("ns", "k", 1))
     assert.are.equal("timeout", code_of(worker()))
@@ -307,7 +303,7 @@ describe("a transaction that is", function()
   end)
 
   it("open when its store is closed is rolled back, and says so", function()
-    local own = assert(moonbase.open(path))
+    local own = stores.open(path)
     local tx = assert(own:begin())
     local undone
     assert(tx:enlist("a", { prepare = error, commit = error, rollback = function() undone = true end }))
@@ -319,7 +315,7 @@ describe("a transaction that is", function()
     assert(store.kv:set("ns", "k", 1))
     assert.is_nil(store.kv:get("ns", "mine"))
     tx = begin()
-    assert(assert(moonbase.open(path)):close()) -- not the handle that it was begun on
+    assert(stores.open(path):close()) -- not the handle that it was begun on
     assert(tx:commit())
   end)
 
@@ -349,7 +345,7 @@ end)
 
 describe("a telling function that fails", function()
   it("harms nothing", function()
-    local noisy = assert(moonbase.open(path, { on_event = function() error "again" end }))
+    local noisy = stores.open(path, { on_event = function() error "again" end })
     local tx = assert(noisy:begin())
     assert(tx:enlist("a", { prepare = function() end, commit = error, rollback = error }))
     assert.is_true(tx:commit())
@@ -362,10 +358,10 @@ describe("a telling function that fails", function()
   it("may use the store", function()
     local seen
     local other
-    other = assert(moonbase.open(path, { on_event = function(kind)
+    other = stores.open(path, { on_event = function(kind)
       seen = kind
       assert(other.kv:set("ns", "told", 1))
-    end }))
+    end })
     assert(other:begin())
     collect()
     assert.are.equal("transaction_abandoned", seen)
