@@ -2,6 +2,7 @@ local child = require "spec.support.child"
 local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local process = require "process"
 local stores = require "spec.support.stores"
 
@@ -114,9 +115,7 @@ describe("a backup", function()
   it("never takes the place of a file", function()
     files.write(target, "mine")
     for _, at in ipairs { target, path, folder } do
-      local ok, err = store:backup(at)
-      assert.is_nil(ok)
-      assert.are.equal("exists", err.code)
+      outcome.refused("exists", store:backup(at))
     end
     assert.are.equal("mine", files.read(target))
     assert.is_true(store:check())
@@ -152,9 +151,7 @@ describe("a backup", function()
       store:backup(target, { progress = function() error("boom", 0) end })
     end, "boom")
     only_the_store()
-    local ok, err = store:backup(folder .. "/none/copy.db")
-    assert.is_nil(ok)
-    assert.are.equal("not_found", err.code)
+    outcome.refused("not_found", store:backup(folder .. "/none/copy.db"))
     assert.is_true(store:check())
   end)
 
@@ -209,9 +206,7 @@ describe("a backup", function()
 
   it("is misuse inside a transaction, and of wrong types", function()
     assert(store:transaction(function()
-      local ok, err = pcall(store.backup, store, target)
-      assert.is_false(ok)
-      assert.are.equal("invalid", err.code)
+      outcome.raises("invalid", store.backup, store, target)
       return true
     end))
     for _, bad in ipairs { 1, {}, true } do
@@ -220,9 +215,7 @@ describe("a backup", function()
     assert.has_error(function() store:backup(target, { progres = print }) end)
     assert.has_error(function() store:backup(target, { progress = 5 }) end)
     for _, bad in ipairs { "", "a\0b", ":memory:" } do
-      local ok, err = store:backup(bad)
-      assert.is_nil(ok)
-      assert.are.equal("invalid", err.code)
+      outcome.refused("invalid", store:backup(bad))
     end
     store:close()
     assert.are.equal("closed", select(2, pcall(store.backup, store, target)).code)

@@ -1,6 +1,7 @@
 local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
 
 -- Everything a reader can see, to compare before and after.
@@ -233,9 +234,7 @@ describe("checkpoints:commit", function()
 
     it("when the lease of a job has run out", function()
       clock.now = clock.now + 10
-      local result, err = attempt {}
-      assert.is_nil(result)
-      assert.are.equal("lease_lost", err.code)
+      outcome.refused("lease_lost", attempt {})
       clock.now = clock.now - 10
       assert.are.same(before, snapshot(store))
     end)

@@ -2,6 +2,7 @@ local core = require "moonbase.core"
 local files = require "spec.support.files"
 local full_store = require "spec.support.full_store"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
 
 local lines_of, reader = full_store.lines, full_store.reader
@@ -162,9 +163,7 @@ describe("an export", function()
 
     it("where there is a file already, which stays as it is", function()
       files.write(target, "mine")
-      local ok, err = moonbase.import(reader(lines), target)
-      assert.is_nil(ok)
-      assert.are.equal("exists", err.code)
+      outcome.refused("exists", moonbase.import(reader(lines), target))
       assert.are.equal("mine", files.read(target))
       assert.are.equal("exists", select(2, moonbase.import(reader(lines), path)).code)
       assert.is_true(store:check())

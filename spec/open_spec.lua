@@ -1,6 +1,7 @@
 local core = require "moonbase.core"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 
 describe("moonbase.open", function()
   after_each(function()
@@ -46,9 +47,7 @@ describe("moonbase.open", function()
       function() return store.jobs:list { limit = 0 } end,
       function() return store.kv:list("ns", { limit = 0 }) end,
     } do
-      local ok, err = pcall(call)
-      assert.is_false(ok)
-      assert.are.equal("closed", err.code)
+      outcome.raises("closed", call)
     end
   end)
 
@@ -64,9 +63,7 @@ describe("moonbase.open", function()
       function() return store:transaction(function() end) end,
       function() return store:vacuum() end,
     } do
-      local ok, err = pcall(call)
-      assert.is_false(ok)
-      assert.are.equal("closed", err.code)
+      outcome.raises("closed", call)
     end
   end)
 
@@ -119,9 +116,7 @@ describe("moonbase.open", function()
       scope = "other", new_id = function() return "x" end,
     }))
     assert.are.equal(42, assert(one.threads:create { id = "t" }).created_at)
-    local result, err = two.threads:create { id = "u" }
-    assert.is_nil(result)
-    assert.are.equal("readonly", err.code)
+    outcome.refused("readonly", two.threads:create { id = "u" })
     assert.is_nil(three.threads:get("t"))
     assert.are.equal("x", assert(three.threads:create {}).id)
   end)
@@ -154,9 +149,7 @@ describe("moonbase.open", function()
   it("does not make a file with create = false or readonly", function()
     for _, options in ipairs { { create = false }, { readonly = true } } do
       local path = files.database()
-      local store, err = moonbase.open(path, options)
-      assert.is_nil(store)
-      assert.are.equal("not_found", err.code)
+      outcome.refused("not_found", moonbase.open(path, options))
       assert.is_nil(files.read(path))
     end
   end)
@@ -213,9 +206,7 @@ describe("moonbase.open", function()
     store = assert(with { name = "good", sql = "CREATE TABLE extra (x INTEGER) STRICT;" })
     assert.are.equal(0, store.context.engine:value("SELECT count(*) FROM extra"))
     store:close()
-    store, err = moonbase.open(path)
-    assert.is_nil(store)
-    assert.are.equal("future_schema", err.code)
+    outcome.refused("future_schema", moonbase.open(path))
   end)
 
   it("does not touch a file of a newer schema", function()
@@ -224,9 +215,7 @@ describe("moonbase.open", function()
     store.context.engine:exec("PRAGMA user_version=9999")
     store:close()
     local before = files.read(path)
-    local refused, err = moonbase.open(path)
-    assert.is_nil(refused)
-    assert.are.equal("future_schema", err.code)
+    local err = outcome.refused("future_schema", moonbase.open(path))
     assert.is_false(err.retryable)
     assert.are.equal(before, files.read(path))
   end)
@@ -237,9 +226,7 @@ describe("moonbase.open", function()
     assert(other:exec("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1);"))
     other:close()
     local before = files.read(path)
-    local store, err = moonbase.open(path)
-    assert.is_nil(store)
-    assert.are.equal("invalid", err.code)
+    local err = outcome.refused("invalid", moonbase.open(path))
     assert.are.equal("path", err.field)
     assert.are.equal(before, files.read(path))
   end)
@@ -277,15 +264,11 @@ describe("moonbase.open", function()
 
   it("returns `invalid` for values that cannot be", function()
     for field, options in pairs { scope = { scope = " " }, busy_timeout = { busy_timeout = -1 } } do
-      local store, err = moonbase.open(":memory:", options)
-      assert.is_nil(store)
-      assert.are.equal("invalid", err.code)
+      local err = outcome.refused("invalid", moonbase.open(":memory:", options))
       assert.are.equal(field, err.field)
     end
     for _, path in ipairs { "", "a\0b" } do
-      local store, err = moonbase.open(path)
-      assert.is_nil(store)
-      assert.are.equal("invalid", err.code)
+      local err = outcome.refused("invalid", moonbase.open(path))
       assert.are.equal("path", err.field)
     end
   end)
@@ -323,9 +306,7 @@ describe("a scope", function()
   it("refuses a name that is no id", function()
     local store = assert(moonbase.open(":memory:"))
     for _, name in ipairs { "", " ", "a\0b", "\255", ("x"):rep(513) } do
-      local view, err = store:scope(name)
-      assert.is_nil(view)
-      assert.are.equal("invalid", err.code)
+      outcome.refused("invalid", store:scope(name))
     end
     assert.is_false(pcall(store.scope, store, 1))
   end)

@@ -3,6 +3,7 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local support = require "spec.support.sessions"
 
 local user, ids = support.user, support.ids
@@ -153,8 +154,6 @@ describe("sessions of several processes", function()
     end)
     assert(session:append { user "x" })
     store:close()
-    local ok, err = pcall(graph.leaves, graph)
-    assert.is_false(ok)
-    assert.are.equal("closed", err.code)
+    outcome.raises("closed", graph.leaves, graph)
   end)
 end)

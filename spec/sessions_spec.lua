@@ -1,5 +1,6 @@
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 local support = require "spec.support.sessions"
 
 local user, assistant, ids, all = support.user, support.assistant, support.ids, support.all
@@ -19,9 +20,7 @@ describe("a session", function()
     assert.are.same({ id = "s", name = "first", model = "m", cwd = "/home", parent = "p",
       caused_by = { kind = "turn", id = "t" }, revision = 0, node_count = 0,
       user_message_count = 0, created_at = 1000, updated_at = 1000 }, session:head())
-    local again, err = sessions:create { id = "s" }
-    assert.is_nil(again)
-    assert.are.equal("exists", err.code)
+    outcome.refused("exists", sessions:create { id = "s" })
     local one, other = assert(sessions:create()), assert(sessions:create {})
     assert.are_not.equal(one.id, other.id)
     assert.matches("^moonbase.session %(s%)$", tostring(session))
@@ -32,9 +31,7 @@ describe("a session", function()
       local session = assert(sessions:create { id = "s" .. i, caused_by = value })
       assert.are.same(value, session:head().caused_by)
     end
-    local refused, err = sessions:create { id = "s9", caused_by = { f = print } }
-    assert.is_nil(refused)
-    assert.are.equal("serialization", err.code)
+    outcome.refused("serialization", sessions:create { id = "s9", caused_by = { f = print } })
     assert.is_nil(sessions:open("s9"))
   end)
 
@@ -85,9 +82,7 @@ describe("a session", function()
     assert(session:append { user "third" })
     assert.are.equal("root left left-leaf third", ids(session:path()))
     assert.are.equal("right-leaf second third", ids(session:leaves()))
-    local ok, err = session:checkout("nowhere")
-    assert.is_nil(ok)
-    assert.are.equal("not_found", err.code)
+    outcome.refused("not_found", session:checkout("nowhere"))
     assert.are.equal("third", session:head().leaf)
   end)
 
@@ -136,9 +131,7 @@ describe("a session", function()
       assert.are.equal(0, support.rows(store, name), name)
     end
     assert.is_nil(sessions:open("s"))
-    local ok, err = sessions:delete("s")
-    assert.is_nil(ok)
-    assert.are.equal("not_found", err.code)
+    outcome.refused("not_found", sessions:delete("s"))
     local again = assert(sessions:create { id = "s" })
     assert(again:append { user "root" })
     for _, call in ipairs { "head", "nodes", "path", "leaves", "orphans", "checkpoint", "usage",
@@ -425,8 +418,6 @@ describe("nodes in the order in which they were added", function()
     local iterator = assert(session:nodes())
     assert(store.sessions:delete("s"))
     for _ = 1, 200 do iterator() end
-    local ok, err = pcall(iterator)
-    assert.is_false(ok)
-    assert.are.equal("not_found", err.code)
+    outcome.raises("not_found", iterator)
   end)
 end)

@@ -1,5 +1,6 @@
 local conversation = require "spec.support.conversation"
 local moonbase = require "moonbase"
+local outcome = require "spec.support.outcome"
 
 local fields, many, user = conversation.fields, conversation.many, conversation.user
 
@@ -36,16 +37,12 @@ describe("a thread", function()
     store = conversation.store(nil, { new_id = function() return id end })
     assert.are.equal("own", assert(store.threads:create()).id)
     id = " "
-    local made, err = store.threads:create()
-    assert.is_nil(made)
-    assert.are.equal("invalid", err.code)
+    outcome.refused("invalid", store.threads:create())
   end)
 
   it("that exists is not created again", function()
     assert(threads:create { id = "t", title = "first" })
-    local made, err = threads:create { id = "t", title = "second" }
-    assert.is_nil(made)
-    assert.are.equal("exists", err.code)
+    outcome.refused("exists", threads:create { id = "t", title = "second" })
     assert.are.equal("first", threads:get("t").title)
   end)
 
@@ -128,9 +125,7 @@ describe("a thread", function()
     end)
 
     it("that is missing is not found", function()
-      local thread, err = threads:update("none", { title = "x" })
-      assert.is_nil(thread)
-      assert.are.equal("not_found", err.code)
+      outcome.refused("not_found", threads:update("none", { title = "x" }))
     end)
 
     it("keeps what it had when the patch is bad", function()
@@ -184,9 +179,7 @@ describe("a thread", function()
     end)
 
     it("that is missing is not found", function()
-      local ok, err = threads:delete("t")
-      assert.is_nil(ok)
-      assert.are.equal("not_found", err.code)
+      outcome.refused("not_found", threads:delete("t"))
     end)
   end)
 
