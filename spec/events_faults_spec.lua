@@ -16,19 +16,6 @@ describe("when any one statement fails, events give the error and nothing is cha
 
   after_each(stores.cleanup)
 
-  local function contents()
-    local engine, text = store.context.engine, {}
-    for _, sql in ipairs {
-      "SELECT key || '/' || stream || type || at || ahead || data FROM events ORDER BY key",
-      "SELECT name || removed FROM event_streams ORDER BY 1",
-      "SELECT name || stream || position FROM event_consumers ORDER BY 1",
-      "SELECT name || value FROM sequences ORDER BY 1",
-    } do
-      text[#text + 1] = table.concat(assert(engine:values(sql)), "\n")
-    end
-    return table.concat(text, "\n")
-  end
-
   local CHANGES = {
     append = function() return events:append { stream = "new", type = "t", key = "k" } end,
     append_batch = function()
@@ -62,15 +49,7 @@ describe("when any one statement fails, events give the error and nothing is cha
   for title, fn in pairs(CHANGES) do
     it(title, function()
       if title:find("damage") then assert.are.equal(2, #assert(fn())) end
-      local before = contents()
-      for n = 1, 50 do
-        local result, err, reached = faults.run(store, n, fn)
-        if not reached then return assert.is_true(n > 1) end
-        assert.is_nil(result)
-        assert.are.equal("io", err.code)
-        assert.are.equal(before, contents())
-      end
-      error("too many statements")
+      assert.is_true(faults.changes_nothing(store, fn) > 0)
     end)
   end
 end)

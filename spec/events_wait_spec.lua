@@ -161,13 +161,12 @@ describe("events of several processes:", function()
   after_each(files.cleanup)
 
   -- Appends by ones and by threes, telling the cursors it was given.
-  local function writer(name, rounds)
-    return child.start(function(c)
+  local function start(count, rounds)
+    return child.together(count, function(c, i)
       local store = stores.open(path)
-      c:tell("ready")
-      c:hear()
-      for i = 1, rounds do
-        local event = { stream = name, type = "t", data = i }
+      c:ready()
+      for n = 1, rounds do
+        local event = { stream = "writer-" .. i, type = "t", data = n }
         c:tell(assert(store.events:append(event)).cursor)
         local batch = assert(store.events:append_batch { event, event, event })
         for _, written in ipairs(batch) do c:tell(written.cursor) end
@@ -175,14 +174,6 @@ describe("events of several processes:", function()
       c:tell("done")
       store:close()
     end)
-  end
-
-  local function start(count, rounds)
-    local writers = {}
-    for i = 1, count do writers[i] = writer("writer-" .. i, rounds) end
-    for _, one in ipairs(writers) do assert.are.equal("ready", one:hear()) end
-    for _, one in ipairs(writers) do one:tell("go") end
-    return writers
   end
 
   it("appends get unique cursors without a gap, those of a batch in one piece", function()
@@ -229,21 +220,15 @@ describe("events of several processes:", function()
   end)
 
   it("the same key from all of them at once makes one event", function()
-    local writers = {}
-    for i = 1, 4 do
-      writers[i] = child.start(function(c)
-        local store = stores.open(path)
-        c:tell("ready")
-        c:hear()
-        for n = 1, 20 do
-          local event = { stream = "s", type = "t", data = { n = n }, key = "key-" .. n }
-          c:tell(assert(store.events:append(event)).cursor)
-        end
-        store:close()
-      end)
-    end
-    for _, one in ipairs(writers) do one:hear() end
-    for _, one in ipairs(writers) do one:tell("go") end
+    local writers = child.together(4, function(c)
+      local store = stores.open(path)
+      c:ready()
+      for n = 1, 20 do
+        local event = { stream = "s", type = "t", data = { n = n }, key = "key-" .. n }
+        c:tell(assert(store.events:append(event)).cursor)
+      end
+      store:close()
+    end)
     for _, one in ipairs(writers) do
       for n = 1, 20 do assert.are.equal(tostring(n), one:hear()) end
       assert.is_true(one:finish())

@@ -1,6 +1,7 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
 local flow = require "spec.support.flow"
+local stores = require "spec.support.stores"
 
 local CHILDREN = 4
 
@@ -8,7 +9,7 @@ describe("a flow run that several processes change at once", function()
   local store, flows, path
 
   local function open()
-    return flow.store(path, { busy_timeout = 60000, durability = "normal" })
+    return stores.open(path, { busy_timeout = 60000, durability = "normal" })
   end
 
   before_each(function()
@@ -17,36 +18,23 @@ describe("a flow run that several processes change at once", function()
     flows = store.flows
   end)
 
-  after_each(function()
-    store:close()
-    files.cleanup()
-  end)
+  after_each(stores.cleanup)
 
   -- Runs fn(child, store, number) in each of several processes, which begin together.
   local function start(fn)
-    local children = {}
-    for i = 1, CHILDREN do
-      children[i] = child.start(function(self)
-        local own = open()
-        self:tell("ready")
-        self:hear()
-        fn(self, own, i)
-        own:close()
-      end)
-    end
-    for i = 1, CHILDREN do assert.are.equal("ready", children[i]:hear()) end
-    for i = 1, CHILDREN do children[i]:tell("go") end
-    return children
+    return child.together(CHILDREN, function(self, i)
+      local own = open()
+      self:ready()
+      fn(self, own, i)
+      own:close()
+    end)
   end
 
   -- How many of them told "true".
   local function winners(children)
     local count = 0
-    for _, one in ipairs(children) do
-      for line in function() return one:hear() end do
-        if line == "true" then count = count + 1 end
-      end
-      assert(one:finish())
+    for _, line in ipairs(child.lines(children)) do
+      if line == "true" then count = count + 1 end
     end
     return count
   end

@@ -21,19 +21,6 @@ describe("when any one statement fails, jobs give the error and nothing is chang
 
   after_each(stores.cleanup)
 
-  local function contents()
-    local lines = {}
-    for _, name in ipairs { "job_queues", "jobs", "job_payloads" } do
-      for _, row in ipairs(store.context.engine:rows("SELECT * FROM " .. name)) do
-        local fields = {}
-        for field, value in pairs(row) do fields[#fields + 1] = field .. tostring(value) end
-        table.sort(fields)
-        lines[#lines + 1] = table.concat(fields, " ")
-      end
-    end
-    return table.concat(lines, "\n")
-  end
-
   local CALLS_OF_JOBS = {
     enqueue = function() return jobs:enqueue("new", 1, { key = "new", group = "g", delay = 5 }) end,
     ["enqueue ahead of its group"] = function()
@@ -64,15 +51,7 @@ describe("when any one statement fails, jobs give the error and nothing is chang
 
   for title, fn in pairs(CALLS_OF_JOBS) do
     it(title, function()
-      local before = contents()
-      for n = 1, 80 do
-        local result, err, reached = faults.run(store, n, fn)
-        if not reached then return assert.is_true(n > 1) end
-        assert.is_nil(result)
-        assert.are.equal("io", err.code)
-        assert.are.equal(before, contents())
-      end
-      error("too many statements")
+      assert.is_true(faults.changes_nothing(store, fn) > 0)
     end)
   end
 end)

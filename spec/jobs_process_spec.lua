@@ -17,34 +17,21 @@ describe("jobs shared by several processes", function()
 
   after_each(stores.cleanup)
 
+  -- Runs fn(child, store, number) in each of several processes, which begin together.
   local function start(count, fn)
-    local children = {}
-    for i = 1, count do
-      children[i] = child.start(function(self)
-        local own = open()
-        self:hear() -- all begin at once
-        fn(self, own, i)
-        own:close()
-      end)
-    end
-    for i = 1, count do children[i]:tell("go") end
-    return children
-  end
-
-  local function told(children)
-    local lines = {}
-    for _, one in ipairs(children) do
-      for line in function() return one:hear() end do lines[#lines + 1] = line end
-      assert(one:finish())
-    end
-    return lines
+    return child.together(count, function(self, i)
+      local own = open()
+      self:ready()
+      fn(self, own, i)
+      own:close()
+    end)
   end
 
   it("are each claimed once, and one of a group at a time", function()
     for i = 1, 60 do
       assert(jobs:enqueue("q", i, { group = i % 2 == 0 and "g" .. i % 3 or nil }))
     end
-    local lines = told(start(4, function(self, own)
+    local lines = child.lines(start(4, function(self, own)
       repeat
         local got = assert(own.jobs:claim("q", { owner = "w", limit = 3 }))
         for _, job in ipairs(got) do
@@ -68,7 +55,7 @@ describe("jobs shared by several processes", function()
 
   it("have one of 64 enqueued at once with the same key", function()
     local fresh, ids = 0, {}
-    for _, line in ipairs(told(start(16, function(self, own, i)
+    for _, line in ipairs(child.lines(start(16, function(self, own, i)
       for n = 1, 4 do
         local job, new = assert(own.jobs:enqueue("q", i * 10 + n, { key = "k" }))
         self:tell(job.id .. " " .. tostring(new))
@@ -89,7 +76,7 @@ describe("jobs shared by several processes", function()
     assert(jobs:claim("q", { owner = "w", limit = 40, lease = 10 }))
     clock.now = 1010
     local total = 0
-    for _, line in ipairs(told(start(3, function(self, own)
+    for _, line in ipairs(child.lines(start(3, function(self, own)
       self:tell(assert(own.jobs:recover()))
     end))) do
       total = total + tonumber(line)

@@ -1,3 +1,4 @@
+local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
@@ -16,20 +17,6 @@ describe("a claimed job", function()
 
   after_each(stores.cleanup)
 
-  local function dump()
-    local lines = {}
-    for _, name in ipairs { "job_queues", "jobs", "job_payloads" } do
-      local rows = store.context.engine:rows("SELECT * FROM " .. name .. " ORDER BY key")
-      for _, row in ipairs(rows) do
-        local fields = {}
-        for field, value in pairs(row) do fields[#fields + 1] = field .. "=" .. tostring(value) end
-        table.sort(fields)
-        lines[#lines + 1] = table.concat(fields, " ")
-      end
-    end
-    return table.concat(lines, "\n")
-  end
-
   local function claim(options)
     options = options or {}
     options.owner = options.owner or "ann"
@@ -44,7 +31,7 @@ describe("a claimed job", function()
 
   -- Every call that a holder makes is refused and changes nothing.
   local function powerless(job)
-    local before = dump()
+    local before = faults.contents(store)
     for _, call in ipairs {
       function() return jobs:heartbeat(job) end,
       function() return jobs:ack(job) end,
@@ -57,7 +44,7 @@ describe("a claimed job", function()
       assert.is_false(err.retryable)
       assert.are.equal(job.id, err.id)
     end
-    assert.are.equal(before, dump())
+    assert.are.equal(before, faults.contents(store))
   end
 
   describe("ack", function()
@@ -94,11 +81,11 @@ describe("a claimed job", function()
 
     it("with one bad follower changes nothing at all", function()
       local job = running()
-      local before = dump()
+      local before = faults.contents(store)
       local function bad(code, field, item)
         local err = refused(code, jobs:ack(job, { enqueue = { { queue = "s" }, item } }))
         assert.are.equal(field, err.field)
-        assert.are.equal(before, dump())
+        assert.are.equal(before, faults.contents(store))
       end
       bad("invalid", "enqueue[2].queue", {})
       bad("invalid", "enqueue[2].queue", { queue = "" })
@@ -110,7 +97,7 @@ describe("a claimed job", function()
       raises("enqueue", jobs.ack, jobs, job, { enqueue = { queue = "s" } })
       raises("enqueue[1]", jobs.ack, jobs, job, { enqueue = { "s" } })
       raises("options.extra", jobs.ack, jobs, job, { extra = 1 })
-      assert.are.equal(before, dump())
+      assert.are.equal(before, faults.contents(store))
       assert.is_true(jobs:ack(job))
     end)
 
@@ -203,7 +190,7 @@ describe("a claimed job", function()
 
     it("refuses what breaks a rule, and changes nothing", function()
       local job = running()
-      local before = dump()
+      local before = faults.contents(store)
       assert.are.equal("error", refused("invalid", jobs:nack(job)).field)
       assert.are.equal("error", refused("invalid", jobs:nack(job, {})).field)
       for _, delay in ipairs { -1, 0.5, 0 / 0, 1 / 0 } do
@@ -215,7 +202,7 @@ describe("a claimed job", function()
       raises("class", jobs.nack, jobs, job, { error = "e", class = "odd" })
       raises("options.extra", jobs.nack, jobs, job, { error = "e", extra = 1 })
       raises("job", jobs.nack, jobs, nil, { error = "e" })
-      assert.are.equal(before, dump())
+      assert.are.equal(before, faults.contents(store))
     end)
   end)
 
@@ -239,13 +226,13 @@ describe("a claimed job", function()
 
     it("refuses a delay that is none", function()
       local job = running()
-      local before = dump()
+      local before = faults.contents(store)
       for _, delay in ipairs { -1, 0.5, 0 / 0 } do
         assert.are.equal("delay", refused("invalid", jobs:defer(job, delay)).field)
       end
       raises("delay", jobs.defer, jobs, job)
       raises("delay", jobs.defer, jobs, job, "1")
-      assert.are.equal(before, dump())
+      assert.are.equal(before, faults.contents(store))
     end)
   end)
 
@@ -264,13 +251,13 @@ describe("a claimed job", function()
 
     it("refuses a lease that is none", function()
       local job = running()
-      local before = dump()
+      local before = faults.contents(store)
       for _, lease in ipairs { -1, 0.5, 0 / 0 } do
         assert.are.equal("lease", refused("invalid", jobs:heartbeat(job, lease)).field)
       end
       raises("lease", jobs.heartbeat, jobs, job, "1")
       raises("job", jobs.heartbeat, jobs, nil)
-      assert.are.equal(before, dump())
+      assert.are.equal(before, faults.contents(store))
     end)
   end)
 

@@ -341,43 +341,34 @@ describe("leases", function()
   describe("several processes", function()
     it("have one holder at a time, each with a higher fencing", function()
       local PROCESSES, ROUNDS = 8, 6
-      local children = {}
-      for i = 1, PROCESSES do
-        children[i] = child.start(function(self)
-          local own = stores.open(path, { busy_timeout = 60000 })
-          for _ = 1, ROUNDS do
-            local lease
-            repeat
-              lease = own.leases:acquire("lane", "process" .. i, { ttl = 1e9 })
-            until lease
-            -- Two at once would lose an addition, or see a fencing that does not grow.
-            local state = own.kv:get("race", "state") or { count = 0, fencing = 0 }
-            assert(lease.fencing > state.fencing)
-            state = { count = state.count + 1, fencing = lease.fencing }
-            assert(own.kv:set("race", "state", state))
-            assert(own.leases:release(lease))
-          end
-          own:close()
-          self:tell("done")
-        end)
-      end
-      for i = 1, PROCESSES do assert(children[i]:finish()) end
+      child.run_all(PROCESSES, function(_, i)
+        local own = stores.open(path, { busy_timeout = 60000 })
+        for _ = 1, ROUNDS do
+          local lease
+          repeat
+            lease = own.leases:acquire("lane", "process" .. i, { ttl = 1e9 })
+          until lease
+          -- Two at once would lose an addition, or see a fencing that does not grow.
+          local state = own.kv:get("race", "state") or { count = 0, fencing = 0 }
+          assert(lease.fencing > state.fencing)
+          state = { count = state.count + 1, fencing = lease.fencing }
+          assert(own.kv:set("race", "state", state))
+          assert(own.leases:release(lease))
+        end
+        own:close()
+      end)
       assert.are.equal(PROCESSES * ROUNDS, store.kv:get("race", "state").count)
     end)
 
     it("that start at once have one winner", function()
-      local children = {}
-      for i = 1, 8 do
-        children[i] = child.start(function(self)
-          local own = stores.open(path, { busy_timeout = 60000 })
-          self:hear()
-          local lease, holder = own.leases:acquire("first", "process" .. i, { ttl = 1e9 })
-          self:tell(lease and lease.owner or holder.owner)
-          self:tell(lease and "won" or "lost")
-          own:close()
-        end)
-      end
-      for i = 1, 8 do children[i]:tell("go") end
+      local children = child.together(8, function(self, i)
+        local own = stores.open(path, { busy_timeout = 60000 })
+        self:ready()
+        local lease, holder = own.leases:acquire("first", "process" .. i, { ttl = 1e9 })
+        self:tell(lease and lease.owner or holder.owner)
+        self:tell(lease and "won" or "lost")
+        own:close()
+      end)
       local owners, won = {}, 0
       for i = 1, 8 do
         owners[children[i]:hear()] = true

@@ -257,26 +257,19 @@ for name, argument in pairs { specs = "definition", profiles = "profile" } do
     end)
 
     it("are put by one of several processes that expect the same revision", function()
-      local children = {}
-      for i = 1, 4 do
-        children[i] = child.start(function(self)
-          local own = open { busy_timeout = 60000 }
-          self:hear()
-          for n = 0, 9 do
-            local revision, err = own[name]:put("a", { by = i }, { expected = n })
-            assert(revision or err.code == "conflict")
-            self:tell(revision ~= nil)
-          end
-          own:close()
-        end)
-      end
-      for _, one in ipairs(children) do one:tell("go") end
-      local won = 0
-      for _, one in ipairs(children) do
-        for line in function() return one:hear() end do
-          if line == "true" then won = won + 1 end
+      local children = child.together(4, function(self, i)
+        local own = open { busy_timeout = 60000 }
+        self:ready()
+        for n = 0, 9 do
+          local revision, err = own[name]:put("a", { by = i }, { expected = n })
+          assert(revision or err.code == "conflict")
+          self:tell(revision ~= nil)
         end
-        assert(one:finish())
+        own:close()
+      end)
+      local won = 0
+      for _, line in ipairs(child.lines(children)) do
+        if line == "true" then won = won + 1 end
       end
       assert.are.equal(won, select(2, part:get("a")))
       assert.are.equal(won, #part:history("a").items)

@@ -19,34 +19,10 @@ describe("when any one statement fails, a call gives the error and changes nothi
 
   after_each(stores.cleanup)
 
-  local function contents()
-    local engine, text = store.context.engine, {}
-    for _, sql in ipairs {
-      "SELECT ns || key || value || revision FROM kv ORDER BY 1",
-      "SELECT name || owner || token || expires_at FROM leases ORDER BY 1",
-      "SELECT name || value FROM sequences ORDER BY 1",
-    } do
-      text[#text + 1] = table.concat(assert(engine:values(sql)), "\n")
-    end
-    return table.concat(text, "\n")
-  end
-
   -- make() gives the function to fail in.
   local function holds(title, make)
     it(title, function()
-      local fn = make()
-      local before = contents()
-      for n = 1, 50 do
-        local result, err, reached = faults.run(store, n, fn)
-        if not reached then
-          assert.is_true(n > 1)
-          return
-        end
-        assert.is_nil(result)
-        assert.are.equal("io", err.code)
-        assert.are.equal(before, contents())
-      end
-      error("too many statements")
+      assert.is_true(faults.changes_nothing(store, make()) > 0)
     end)
   end
 

@@ -182,21 +182,14 @@ describe("a two-phase commit that is killed", function()
     end)
     assert.are.equal("ready", one:hear())
     assert.is_true(one:finish())
-    local workers, total = {}, 0
-    for i = 1, 3 do
-      workers[i] = child.start(function(c)
-        local store = assert(moonbase.open(path))
-        c:tell("open")
-        c:hear()
-        c:tell(assert(store.transactions:recover { bank = participant(notes, "bank").commit }))
-        store:close()
-      end)
-      workers[i]:hear()
-    end
-    for _, worker in ipairs(workers) do worker:tell("go") end
-    for _, worker in ipairs(workers) do
-      total = total + tonumber(worker:hear())
-      assert.is_true(worker:finish())
+    local total = 0
+    for _, count in ipairs(child.lines(child.together(3, function(c)
+      local store = assert(moonbase.open(path))
+      c:ready()
+      c:tell(assert(store.transactions:recover { bank = participant(notes, "bank").commit }))
+      store:close()
+    end))) do
+      total = total + tonumber(count)
     end
     assert.are.equal(20, total)
     local told = {}

@@ -129,6 +129,18 @@ function child.together(count, fn)
   return children
 end
 
+-- What they tell until their ends: an array of lines, of one after the other. Raises what one
+-- raised.
+function child.lines(children)
+  local lines = {}
+  for _, one in ipairs(children) do
+    for line in function() return one:hear() end do lines[#lines + 1] = line end
+    local ok, failure = one:finish()
+    if not ok then error(lines[#lines] or failure, 2) end
+  end
+  return lines
+end
+
 -- Runs fn(c), which counts aloud what it has done, and kills it as a crash would once it has told
 -- `count`; gives the last number that was heard.
 function child.kill_at(count, fn)
