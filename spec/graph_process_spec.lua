@@ -1,18 +1,15 @@
 -- Several processes on one graph, and one that is killed in the middle.
 
 local child = require "spec.support.child"
-local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 describe("the graph under several processes", function()
   local path
 
-  before_each(function()
-    path = files.database()
-    assert(moonbase.open(path)):close()
-  end)
+  before_each(function() path = stores.file() end)
 
-  after_each(files.cleanup)
+  after_each(stores.cleanup)
 
   local function edge(p, i)
     return { from = "n" .. i % 5, rel = "r" .. i % 3, to = "n" .. i * 7 % 5, valid_from = p * 1000 + i,

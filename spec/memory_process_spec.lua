@@ -2,19 +2,16 @@
 
 local child = require "spec.support.child"
 local embedders = require "spec.support.embedders"
-local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 local support = require "spec.support.memory"
 
 describe("memory under several processes", function()
   local path
 
-  before_each(function()
-    path = files.database()
-    assert(moonbase.open(path)):close()
-  end)
+  before_each(function() path = stores.file() end)
 
-  after_each(files.cleanup)
+  after_each(stores.cleanup)
 
   local function open(name)
     return assert(moonbase.open(path, { embed = embedders.letters { name = name, dim = 3 },

@@ -1,8 +1,8 @@
 -- Several processes on one text index, and one that is killed in the middle.
 
 local child = require "spec.support.child"
-local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 local text_index = require "moonbase.text_index"
 
 local set = { key = 1 }
@@ -14,12 +14,9 @@ end
 describe("the text index under several processes", function()
   local path
 
-  before_each(function()
-    path = files.database()
-    assert(moonbase.open(path)):close()
-  end)
+  before_each(function() path = stores.file() end)
 
-  after_each(files.cleanup)
+  after_each(stores.cleanup)
 
   it("is whole when all write at once, and each sees its own texts at once", function()
     child.run_all(3, function(_, p)

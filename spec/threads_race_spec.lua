@@ -2,20 +2,17 @@
 
 local child = require "spec.support.child"
 local conversation = require "spec.support.conversation"
-local files = require "spec.support.files"
 local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local user = conversation.user
 
 describe("processes that share a file", function()
   local path
 
-  before_each(function()
-    path = files.database()
-    assert(moonbase.open(path)):close()
-  end)
+  before_each(function() path = stores.file() end)
 
-  after_each(files.cleanup)
+  after_each(stores.cleanup)
 
   -- Runs fn(store, number) in so many processes at once.
   local function together(count, fn)

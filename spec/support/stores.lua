@@ -23,6 +23,14 @@ function stores.open(path, options, clock)
   return store, clock
 end
 
+--- The path of a new file that has an empty store in it, closed.
+---@return string path
+function stores.file()
+  local path = files.database()
+  assert(assert(moonbase.open(path)):close())
+  return path
+end
+
 --- For after_each: closes what `stores.open` opened, and removes what `files` made.
 function stores.cleanup()
   for store in pairs(opened) do store:close() end
