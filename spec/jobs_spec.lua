@@ -1,4 +1,5 @@
 local core = require "moonbase.core"
+local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
@@ -19,16 +20,7 @@ describe("jobs", function()
 
   -- The queue and its jobs as they stand in the file, to see that a call changed nothing.
   local function dump()
-    local engine, lines = store.context.engine, {}
-    for _, name in ipairs { "job_queues", "jobs", "job_payloads" } do
-      for _, row in ipairs(assert(engine:rows("SELECT * FROM " .. name .. " ORDER BY key"))) do
-        local fields = {}
-        for field, value in pairs(row) do fields[#fields + 1] = field .. "=" .. tostring(value) end
-        table.sort(fields)
-        lines[#lines + 1] = name .. " " .. table.concat(fields, " ")
-      end
-    end
-    return table.concat(lines, "\n")
+    return faults.contents(store, { "job_queues", "jobs", "job_payloads" })
   end
 
   local function claim(queue, options)

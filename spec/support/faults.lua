@@ -59,12 +59,13 @@ local function line_of(row)
   return table.concat(fields, " ")
 end
 
---- Every row of every table, as text.
+--- Every row of every table, or of some, as text.
 ---@param store moonbase.Store
+---@param tables? string[]
 ---@return string
-function faults.contents(store)
+function faults.contents(store, tables)
   local engine, lines = store.context.engine, {}
-  for _, name in ipairs(assert(engine:values(TABLES))) do
+  for _, name in ipairs(tables or assert(engine:values(TABLES))) do
     for _, row in ipairs(assert(engine:rows('SELECT * FROM "' .. name .. '"'))) do
       lines[#lines + 1] = name .. ": " .. line_of(row)
     end
