@@ -4,8 +4,8 @@
 local checks = require "spec.support.checks"
 local files = require "spec.support.files"
 local GraphModel = require "spec.support.graph_model"
-local moonbase = require "moonbase"
 local new_random = require "spec.support.random"
+local stores = require "spec.support.stores"
 
 local RELS = { "knows", "likes", "owns" }
 local WEIGHTS = { 0, 0.25, 1, 1, 1, 2, 5 }
@@ -16,7 +16,7 @@ Game.__index = Game
 
 local function new_game(seed, nodes)
   local path = files.database()
-  local store = assert(moonbase.open(path, { durability = "off" }))
+  local store = stores.open(path)
   local names = {}
   for i = 1, nodes do names[i] = ("%s%d"):format(i % 3 == 0 and "n" or "node with a long name ", i) end
   return setmetatable({ path = path, store = store, graph = store.graph, model = GraphModel.new(),
@@ -223,18 +223,17 @@ function Game:count_rows()
     nodes[edge.from], nodes[edge.to], rels[edge.rel] = true, true, true
     if edge.data ~= nil or edge.source then details = details + 1 end
   end
-  local engine = self.store.context.engine
   for name, expected in pairs { graph_nodes = nodes, graph_relations = rels, graph_details = details,
     graph_edges = #self.model.edges } do
     local count = type(expected) == "number" and expected or 0
     for _ in pairs(type(expected) == "table" and expected or {}) do count = count + 1 end
-    assert.are.equal(count, engine:value("SELECT count(*) FROM " .. name), name)
+    assert.are.equal(count, stores.rows(self.store, name), name)
   end
-  assert(checks.run("graph_check", engine))
+  assert(checks.run("graph_check", self.store.context.engine))
 end
 
 describe("the graph answers as a list of edges would,", function()
-  after_each(files.cleanup)
+  after_each(stores.cleanup)
 
   for seed = 1, 6 do
     it("whatever edges there are: " .. seed, function()
@@ -245,14 +244,13 @@ describe("the graph answers as a list of edges would,", function()
         game:check_all()
         if round == 4 then
           game.store:close()
-          game.store = assert(moonbase.open(game.path))
+          game.store = stores.open(game.path)
           game.graph = game.store.graph
         end
       end
       game:count_rows()
       while #game.model.edges > 0 do game:unrelate() end
       game:count_rows()
-      game.store:close()
     end)
   end
 end)

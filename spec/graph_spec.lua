@@ -23,9 +23,7 @@ describe("the graph", function()
     return assert(graph:relate(edge))
   end
 
-  local function count(name)
-    return store.context.engine:value("SELECT count(*) FROM " .. name)
-  end
+  local function count(name) return stores.rows(store, name) end
 
   local function nodes_of(list)
     local nodes = {}

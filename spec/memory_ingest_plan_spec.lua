@@ -2,8 +2,8 @@
 
 local embedders = require "spec.support.embedders"
 local faults = require "spec.support.faults"
-local moonbase = require "moonbase"
 local plans = require "spec.support.plans"
+local stores = require "spec.support.stores"
 
 describe("ingesting", function()
   local store, memory
@@ -15,14 +15,14 @@ describe("ingesting", function()
   end
 
   before_each(function()
-    store = assert(moonbase.open(":memory:", { embed = embedders.letters(), clock = function() return 1000 end }))
+    store = stores.open(nil, { embed = embedders.letters() })
     memory = store.memory
     for i = 1, 20 do assert(memory:remember { text = "text of Ann " .. i, source = "s" .. i }) end
     assert(document "# Head a\n\n# Head b\n\n# Head c")
     assert(document("# Head a", { source = "versions", version = 1 }))
   end)
 
-  after_each(function() store:close() end)
+  after_each(stores.cleanup)
 
   local CALLS = {
     ["of something new"] = function() return document("# Head n", { source = "new", tags = { "x" } }) end,

@@ -1,3 +1,4 @@
+local conversation = require "spec.support.conversation"
 local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local outcome = require "spec.support.outcome"
@@ -16,11 +17,7 @@ describe("memory", function()
 
   after_each(stores.cleanup)
 
-  local function ids(page)
-    local list = {}
-    for i, record in ipairs(assert(page).items) do list[i] = record.id end
-    return table.concat(list, " ")
-  end
+  local function ids(page) return conversation.fields(assert(page).items, "id") end
 
   describe("list", function()
     before_each(function()

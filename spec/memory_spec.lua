@@ -1,3 +1,4 @@
+local conversation = require "spec.support.conversation"
 local embedders = require "spec.support.embedders"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
@@ -38,16 +39,12 @@ describe("memory", function()
   local function rows(of)
     local counts = {}
     for i, name in ipairs(TABLES) do
-      counts[i] = assert((of or store).context.engine:value("SELECT count(*) FROM " .. name))
+      counts[i] = stores.rows(of or store, name)
     end
     return table.concat(counts, " ")
   end
 
-  local function ids(page)
-    local list = {}
-    for i, record in ipairs(assert(page).items) do list[i] = record.id end
-    return table.concat(list, " ")
-  end
+  local function ids(page) return conversation.fields(assert(page).items, "id") end
 
   describe("keeps what it is told:", function()
     it("every field comes back as it went in", function()

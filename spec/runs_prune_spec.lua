@@ -20,9 +20,7 @@ describe("runs:prune", function()
   end
 
   local function ids()
-    local found = {}
-    for _, run in ipairs(assert(runs:list { limit = 200 }).items) do found[#found + 1] = run.id end
-    return table.concat(found, " ")
+    return conversation.fields(assert(runs:list { limit = 200 }).items, "id")
   end
 
   it("removes what has been done for longer, but the latest of each thread", function()

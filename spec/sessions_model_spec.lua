@@ -5,17 +5,14 @@ local moonbase = require "moonbase"
 local checks = require "spec.support.checks"
 local Model = require "spec.support.tree_model"
 local new_random = require "spec.support.random"
+local stores = require "spec.support.stores"
 
 local Game = {}
 Game.__index = Game
 
-local function open(path)
-  return assert(moonbase.open(path, { durability = "off", clock = function() return 1000 end }))
-end
-
 local function new_game(seed)
   local path = files.database()
-  return setmetatable({ path = path, store = open(path), model = Model.new(), handles = {},
+  return setmetatable({ path = path, store = stores.open(path), model = Model.new(), handles = {},
     names = {}, random = new_random(seed), serial = 0 }, Game)
 end
 
@@ -194,7 +191,7 @@ end
 
 function OPERATIONS:reopen()
   self.store:close()
-  self.store = open(self.path)
+  self.store = stores.open(self.path)
   for _, name in ipairs(self.names) do
     self.handles[name] = assert(self.store.sessions:open(name))
   end
@@ -328,8 +325,7 @@ local function check_all(game)
       CHECKS[check](game, game.model.sessions[name], game.handles[name])
     end
   end
-  assert.are.equal(game.model:needed(),
-    game.store.context.engine:value("SELECT count(*) FROM session_nodes"))
+  assert.are.equal(game.model:needed(), stores.rows(game.store, "session_nodes"))
   assert.is_true(checks.run("session_check", game.store.context.engine))
 end
 
@@ -337,7 +333,7 @@ local TABLES = { "sessions", "session_details", "session_nodes", "session_checkp
   "session_usage", "session_turns", "segments" }
 
 describe("sessions and their forks behave as lists do, and leave nothing behind,", function()
-  after_each(files.cleanup)
+  after_each(stores.cleanup)
 
   for seed = 1, 6 do
     it("whatever is done to them: " .. seed, function()
@@ -351,9 +347,8 @@ describe("sessions and their forks behave as lists do, and leave nothing behind,
         assert.is_true(checks.run("session_check", game.store.context.engine))
       end
       for _, name in ipairs(TABLES) do
-        assert.are.equal(0, game.store.context.engine:value("SELECT count(*) FROM " .. name), name)
+        assert.are.equal(0, stores.rows(game.store, name), name)
       end
-      game.store:close()
     end)
   end
 end)

@@ -3,7 +3,7 @@
 -- searches.
 
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 local vector_set = require "moonbase.vector_set"
 local vectors = require "spec.support.vectors"
 
@@ -16,12 +16,11 @@ describe("vectors against a model", function()
 
   before_each(function()
     path = files.database()
-    store = assert(moonbase.open(path, { durability = "off" }))
+    store = stores.open(path)
   end)
 
   after_each(function()
-    store:close()
-    files.cleanup()
+    stores.cleanup()
     vector_set.tail = tail
   end)
 
@@ -134,7 +133,7 @@ describe("vectors against a model", function()
         if step % 20 == 0 then run:compare() end
         if step == STEPS / 2 then
           store:close()
-          store = assert(moonbase.open(path))
+          store = stores.open(path)
           run.c = assert(store.vectors:open("c"))
         end
       end

@@ -1,4 +1,5 @@
 local child = require "spec.support.child"
+local conversation = require "spec.support.conversation"
 local files = require "spec.support.files"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
@@ -7,11 +8,7 @@ local vectors = require "spec.support.vectors"
 
 local refuses, raises = outcome.refuses, outcome.raises_about
 
-local function ids(hits)
-  local list = {}
-  for i, hit in ipairs(hits) do list[i] = hit.id end
-  return table.concat(list, " ")
-end
+local function ids(hits) return conversation.fields(hits, "id") end
 
 local TABLES = { "vector_items", "vector_floats", "vector_blocks", "vector_cards" }
 
@@ -29,7 +26,7 @@ describe("vectors", function()
   local function rows()
     local counts = {}
     for i, name in ipairs(TABLES) do
-      counts[i] = assert(store.context.engine:value("SELECT count(*) FROM " .. name))
+      counts[i] = stores.rows(store, name)
     end
     return table.concat(counts, " ")
   end
