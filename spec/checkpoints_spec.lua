@@ -1,5 +1,6 @@
 local core = require "moonbase.core"
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
@@ -21,11 +22,7 @@ local function user(text, id)
   return { role = "user", content = text, id = id }
 end
 
-local function contents(messages)
-  local list = {}
-  for i, message in ipairs(messages) do list[i] = message.content end
-  return list
-end
+local function contents(messages) return lists.field(messages, "content") end
 
 describe("checkpoints:commit", function()
   local store, clock

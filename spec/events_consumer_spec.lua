@@ -1,11 +1,8 @@
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local stores = require "spec.support.stores"
 
-local function cursors(events)
-  local found = {}
-  for i, event in ipairs(assert(events)) do found[i] = event.cursor end
-  return found
-end
+local cursors = lists.cursors
 
 describe("an events consumer", function()
   local store, events, path

@@ -1,13 +1,10 @@
 local child = require "spec.support.child"
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local moonbase = require "moonbase"
 local stores = require "spec.support.stores"
 
-local function cursors(events)
-  local found = {}
-  for i, event in ipairs(assert(events)) do found[i] = event.cursor end
-  return found
-end
+local cursors = lists.cursors
 
 describe("pruning events:", function()
   local store, events, path, clock

@@ -1,15 +1,12 @@
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
 
 local raises, refused = outcome.raises, outcome.refused
 
 -- The fields of the events, one after the other.
-local function list(events, field)
-  local values = {}
-  for i, event in ipairs(assert(events)) do values[i] = event[field or "cursor"] end
-  return values
-end
+local function list(events, field) return lists.field(events, field or "cursor") end
 
 describe("reading events:", function()
   local store, events, path

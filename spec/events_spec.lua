@@ -1,4 +1,5 @@
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
@@ -6,11 +7,7 @@ local stores = require "spec.support.stores"
 local raises, refused = outcome.raises, outcome.refused
 
 -- The fields of the events, one after the other.
-local function list(events, field)
-  local values = {}
-  for i, event in ipairs(assert(events)) do values[i] = event[field or "cursor"] end
-  return values
-end
+local function list(events, field) return lists.field(events, field or "cursor") end
 
 describe("events:append", function()
   local store, events, path, clock

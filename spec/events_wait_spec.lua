@@ -1,16 +1,13 @@
 local child = require "spec.support.child"
 local core = require "moonbase.core"
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local stores = require "spec.support.stores"
 
 -- Long enough for the slowest machine: a test that passes never waits for it.
 local LONG = 60000
 
-local function cursors(events)
-  local found = {}
-  for i, event in ipairs(assert(events)) do found[i] = event.cursor end
-  return found
-end
+local cursors = lists.cursors
 
 describe("events:wait", function()
   local store, events, path

@@ -1,4 +1,5 @@
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local stores = require "spec.support.stores"
 
 describe("the line of a queue", function()
@@ -15,11 +16,7 @@ describe("the line of a queue", function()
     return assert(jobs:claim("q", { owner = "ann", limit = limit, lease = lease }))
   end
 
-  local function payloads(list)
-    local found = {}
-    for i, job in ipairs(list) do found[i] = job.payload end
-    return found
-  end
+  local function payloads(list) return lists.field(list, "payload") end
 
   local function enqueue(payload, options)
     return (assert(jobs:enqueue("q", payload, options)))

@@ -2,6 +2,7 @@
 
 local child = require "spec.support.child"
 local files = require "spec.support.files"
+local lists = require "spec.support.lists"
 local plans = require "spec.support.plans"
 local stores = require "spec.support.stores"
 
@@ -29,11 +30,7 @@ end
 
 local function log(query) return assert(store.transactions:log(query)) end
 
-local function ids(list)
-  local found = {}
-  for i, entry in ipairs(list) do found[i] = entry.id end
-  return found
-end
+local function ids(list) return lists.field(list, "id") end
 
 -- Commits so many transactions, each a ms later; gives their ids.
 local function commit(count, options)
