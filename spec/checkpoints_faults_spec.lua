@@ -1,5 +1,8 @@
+local conversation = require "spec.support.conversation"
 local faults = require "spec.support.faults"
 local stores = require "spec.support.stores"
+
+local user = conversation.user
 
 describe("when any one statement of it fails", function()
   local store
@@ -7,8 +10,6 @@ describe("when any one statement of it fails", function()
   before_each(function() store = stores.open() end)
 
   after_each(stores.cleanup)
-
-  local function user(text) return { role = "user", content = text } end
 
   it("a commit of every element changes nothing", function()
     assert(store.threads:create { id = "parent" })

@@ -1,7 +1,8 @@
+local child = require "spec.support.child"
+local conversation = require "spec.support.conversation"
 local core = require "moonbase.core"
 local files = require "spec.support.files"
 local lists = require "spec.support.lists"
-local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
 
@@ -18,9 +19,7 @@ local function snapshot(store)
   return state
 end
 
-local function user(text, id)
-  return { role = "user", content = text, id = id }
-end
+local user = conversation.user
 
 local function contents(messages) return lists.field(messages, "content") end
 
@@ -312,18 +311,15 @@ describe("checkpoints:load", function()
   end)
 
   it("is a snapshot: what others commit meanwhile is seen whole or not at all", function()
-    local process = require "process"
     local path = store.context.engine.path
     store:close()
-    local child = process.fork()
-    if child == 0 then
-      local own = moonbase.open(path)
+    local writer = child.start(function()
+      local own = stores.open(path)
       for n = 1, 300 do
         own.checkpoints:commit { thread = "t", expected = n - 1, messages = { user("m" .. n) },
           run = { id = "r", agent = "a", status = "running", steps = n }, state = { n = n } }
       end
-      process.exit_now(0)
-    end
+    end)
     store = stores.open(path)
     local seen = 0
     while seen < 300 do
@@ -335,7 +331,7 @@ describe("checkpoints:load", function()
       end
       seen = at.version
     end
-    process.wait(child)
+    assert(writer:finish())
   end)
 
   it("raises or refuses what is no id", function()
@@ -346,29 +342,21 @@ describe("checkpoints:load", function()
 end)
 
 describe("processes that commit to one thread", function()
+  after_each(stores.cleanup)
+
   it("lose no step and write none twice", function()
-    local process = require "process"
     local path = files.database()
-    assert(moonbase.open(path)):close()
-    local children = {}
-    for c = 1, 4 do
-      children[c] = process.fork()
-      if children[c] == 0 then
-        local own, done = moonbase.open(path), 0
-        while done < 40 do
-          local result, err = own.checkpoints:commit { thread = "t",
-            expected = own.threads:count("t"), messages = { user(c .. ":" .. done) },
-            run = { id = "r" .. c, agent = "a", status = "running", steps = done + 1 } }
-          if result then done = done + 1 elseif err.code ~= "conflict" then process.exit_now(1) end
-        end
-        process.exit_now(0)
+    stores.open(path):close()
+    child.run_all(4, function(_, c)
+      local own, done = stores.open(path), 0
+      while done < 40 do
+        local result, err = own.checkpoints:commit { thread = "t",
+          expected = own.threads:count("t"), messages = { user(c .. ":" .. done) },
+          run = { id = "r" .. c, agent = "a", status = "running", steps = done + 1 } }
+        if result then done = done + 1 else assert(err.code == "conflict", err) end
       end
-    end
-    for _, child in ipairs(children) do
-      local kind, status = process.wait(child)
-      assert.are.same({ "exited", 0 }, { kind, status })
-    end
-    local store, seen, n = assert(moonbase.open(path)), {}, 0
+    end)
+    local store, seen, n = stores.open(path), {}, 0
     for record in store.threads:each("t") do
       n = n + 1
       assert.are.equal(n, record.seq)
@@ -376,7 +364,5 @@ describe("processes that commit to one thread", function()
       seen[record.message.content] = true
     end
     assert.are.equal(160, n)
-    store:close()
-    files.cleanup()
   end)
 end)

@@ -1,6 +1,7 @@
 -- The log of explicit transactions, and what a transaction says it has written.
 
 local child = require "spec.support.child"
+local conversation = require "spec.support.conversation"
 local files = require "spec.support.files"
 local lists = require "spec.support.lists"
 local plans = require "spec.support.plans"
@@ -15,7 +16,7 @@ end)
 
 after_each(stores.cleanup)
 
-local function user(text) return { role = "user", content = text } end
+local user = conversation.user
 
 -- A write set as text, in no particular order.
 local function text_of(list)
