@@ -4,6 +4,7 @@ local lfs = require "lfs"
 local child = require "spec.support.child"
 local process = require "process"
 local database = require "spec.support.database"
+local files = require "spec.support.files"
 
 local open, fresh, put, ids, is_error =
   database.open, database.fresh, database.put, database.ids, database.is_error
@@ -12,19 +13,6 @@ before_each(database.make)
 after_each(database.remove)
 
 describe("opening", function()
-  local function write(name, bytes)
-    local file = assert(io.open(name, "wb"))
-    file:write(bytes)
-    file:close()
-  end
-
-  local function bytes_of(name)
-    local file = assert(io.open(name, "rb"))
-    local bytes = file:read "*a"
-    file:close()
-    return bytes
-  end
-
   -- What the first read gives, whether opening or reading finds out.
   local function first_read(options)
     local c, err = open(options)
@@ -38,9 +26,9 @@ describe("opening", function()
   it("garbage is `corrupt`, and leaves it as it is", function()
     for _, garbage in ipairs { ("garbage "):rep(1000), "SQLite format 3\0" .. ("\255"):rep(4096),
                                ("\0"):rep(3000), "xy" } do
-      write(database.path, garbage)
+      files.write(database.path, garbage)
       is_error("corrupt", first_read())
-      assert.equal(garbage, bytes_of(database.path))
+      assert.equal(garbage, files.read(database.path))
     end
   end)
 
@@ -49,9 +37,9 @@ describe("opening", function()
     assert(c:exec "PRAGMA journal_mode=DELETE; CREATE TABLE items (id INTEGER PRIMARY KEY, value)")
     for id = 1, 50 do assert(put(c, id, ("x"):rep(1000))) end
     c:close()
-    local whole = bytes_of(database.path)
+    local whole = files.read(database.path)
     for _, size in ipairs { 100, 4096, 5000, #whole - 4096 } do
-      write(database.path, whole:sub(1, size))
+      files.write(database.path, whole:sub(1, size))
       is_error("corrupt", first_read())
     end
   end)
@@ -66,7 +54,7 @@ describe("opening", function()
   end)
 
   it("a name through what is no folder is a typed error", function()
-    write(database.path, "")
+    files.write(database.path, "")
     local c, err = open({}, database.path .. "/x.db")
     assert.is_nil(c)
     assert.is_true(err.code == "not_found" or err.code == "io", tostring(err))

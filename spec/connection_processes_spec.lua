@@ -80,19 +80,15 @@ end)
 describe("several processes that write at once", function()
   it("lose no acknowledged write", function()
     local c = fresh()
-    local writers = {}
-    for n = 1, 4 do
-      writers[n] = child.start(function()
-        local mine = assert(open { busy_timeout = 60000 })
-        for i = 1, 25 do
-          local level = assert(mine:enter())
-          assert(put(mine, n * 1000 + i))
-          assert(mine:leave(level, true))
-        end
-        mine:close()
-      end)
-    end
-    for _, one in ipairs(writers) do assert(one:finish()) end
+    child.run_all(4, function(_, n)
+      local mine = assert(open { busy_timeout = 60000 })
+      for i = 1, 25 do
+        local level = assert(mine:enter())
+        assert(put(mine, n * 1000 + i))
+        assert(mine:leave(level, true))
+      end
+      mine:close()
+    end)
     assert.equal(100, #ids(c))
     check(c)
     c:close()

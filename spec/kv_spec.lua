@@ -21,9 +21,7 @@ describe("kv", function()
 
   after_each(stores.cleanup)
 
-  local function rows()
-    return store.context.engine:value("SELECT count(*) FROM kv")
-  end
+  local function rows() return stores.rows(store, "kv") end
 
   describe("set and get", function()
     it("count revisions from 1, per key", function()

@@ -18,9 +18,7 @@ describe("leases", function()
 
   after_each(stores.cleanup)
 
-  local function rows()
-    return store.context.engine:value("SELECT count(*) FROM leases")
-  end
+  local function rows() return stores.rows(store, "leases") end
 
   local function lost(fn, ...)
     local result, err = fn(leases, ...)

@@ -1,7 +1,7 @@
 -- Random transactions against a model: what is in the store after each, and what each says it wrote.
 
 local files = require "spec.support.files"
-local moonbase = require "moonbase"
+local stores = require "spec.support.stores"
 
 local KEYS = { "a", "b", "c", "d" }
 
@@ -101,10 +101,12 @@ local function wander(store, tx, model, steps)
 end
 
 describe("random transactions", function()
+  after_each(stores.cleanup)
+
   it("leave what the model says, and say what they wrote", function()
     local seed = tonumber(os.getenv("SEED")) or os.time()
     math.randomseed(seed)
-    local store = assert(moonbase.open(files.database(), { durability = "off" }))
+    local store = stores.open(files.database())
     local values, committed = {}, 0
     for _ = 1, 60 do
       local tx, model = assert(store:begin()), new_model(values)
@@ -126,7 +128,5 @@ describe("random transactions", function()
       end
       assert.are.same(values, held(store), "seed " .. seed)
     end
-    store:close()
-    files.cleanup()
   end)
 end)
