@@ -1,5 +1,4 @@
 local conversation = require "spec.support.conversation"
-local flow = require "spec.support.flow"
 local moonbase = require "moonbase"
 local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
@@ -12,7 +11,7 @@ describe("a flow run's ledger", function()
   local store, clock, flows
 
   before_each(function()
-    store, clock = flow.store()
+    store, clock = stores.open()
     flows = store.flows
     assert(flows:create { id = "r", mob = "m", flow = "f", state = 0 })
     assert(flows:create { id = "other", mob = "m", flow = "f", state = 0 })
@@ -95,7 +94,7 @@ describe("a flow run's ledger", function()
       raises("entry.reason", flows.append_step, flows, "r", step("s", "a", "b", { reason = "x" }))
       raises("entry.step", flows.append_step, flows, "r", step(1, "a", "b"))
       raises("options.guard", flows.append_step, flows, "r", step("s", "a", "b"), { guard = true })
-      assert.are.equal(0, conversation.rows(store, "flow_steps"))
+      assert.are.equal(0, stores.rows(store, "flow_steps"))
     end)
 
     it("refuses outputs that are none", function()
@@ -129,7 +128,7 @@ describe("a flow run's ledger", function()
         { step = "s", reason = "x", at = 0.5 })
       raises("failure.agent", flows.append_failure, flows, "r",
         { step = "s", reason = "x", agent = "ann" })
-      assert.are.equal(0, conversation.rows(store, "flow_failures"))
+      assert.are.equal(0, stores.rows(store, "flow_failures"))
     end)
   end)
 

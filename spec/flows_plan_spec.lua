@@ -42,7 +42,7 @@ describe("flows", function()
   local store, flows
 
   before_each(function()
-    store = flow.store()
+    store = stores.open()
     flows = store.flows
     for i = 1, 4 do flow.create(store, "r" .. i) end
     flow.create(store, "r")

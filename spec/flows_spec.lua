@@ -14,7 +14,7 @@ describe("a flow run", function()
 
   before_each(function()
     path = files.database()
-    store, clock = flow.store(path)
+    store, clock = stores.open(path)
     flows = store.flows
   end)
 
@@ -24,7 +24,7 @@ describe("a flow run", function()
     local total = 0
     for _, name in ipairs { "flows", "flow_documents", "flow_steps", "flow_failures",
       "flow_iterations", "flow_outputs" } do
-      total = total + conversation.rows(store, name)
+      total = total + stores.rows(store, name)
     end
     return total
   end
@@ -113,11 +113,11 @@ describe("a flow run", function()
 
     it("the same after a reopen, and through another handle", function()
       local before = flow.create(store, "r")
-      local other = flow.store(path, { shared = false })
+      local other = stores.open(path, { shared = false })
       assert.are.same(before, other.flows:get("r"))
       other:close()
       store:close()
-      store = flow.store(path)
+      store = stores.open(path)
       assert.are.same(before, store.flows:get("r"))
     end)
 
@@ -199,7 +199,7 @@ describe("a flow run", function()
 
   it("is only read through a handle that may not write", function()
     local run = flow.create(store, "r")
-    local reader = flow.store(path, { readonly = true })
+    local reader = stores.open(path, { readonly = true })
     assert.are.same(run, reader.flows:get("r"))
     refuses("readonly", nil, flow.call, reader, "cas_state", "r")
     refuses("readonly", nil, reader.flows.delete, reader.flows, "r")

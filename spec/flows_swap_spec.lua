@@ -14,7 +14,7 @@ describe("compare-and-swap of a flow run", function()
   local store, clock, flows
 
   before_each(function()
-    store, clock = flow.store()
+    store, clock = stores.open()
     flows = store.flows
   end)
 

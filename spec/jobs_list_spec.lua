@@ -3,11 +3,10 @@ local plans = require "spec.support.plans"
 local stores = require "spec.support.stores"
 
 describe("jobs:list", function()
-  local store, jobs, path, clock
+  local store, jobs, clock
 
   before_each(function()
-    path = files.database()
-    store, clock = stores.open(path)
+    store, clock = stores.open(files.database())
     jobs = store.jobs
   end)
 

@@ -7,11 +7,10 @@ local stores = require "spec.support.stores"
 local raises, refused = outcome.raises_about, outcome.refused
 
 describe("a claimed job", function()
-  local store, jobs, path, clock
+  local store, jobs, clock
 
   before_each(function()
-    path = files.database()
-    store, clock = stores.open(path)
+    store, clock = stores.open(files.database())
     jobs = store.jobs
   end)
 

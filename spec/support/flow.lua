@@ -1,14 +1,10 @@
 --- A flow run with something in each of its tables, and the compare-and-swap calls that suit it.
 
-local stores = require "spec.support.stores"
-
 local flow = {}
 
 flow.STATE = { phase = "running", ready = { "a", "b" }, count = 2 }
 flow.FRAME = { status = { plan = "running" } }
 flow.LOOP = { stage = "awaiting_body_frame", iteration = 0 }
-
-flow.store = stores.open
 
 --- Creates a running run with frame "f", loop "l" and an entry of each ledger.
 ---@param store moonbase.Store
