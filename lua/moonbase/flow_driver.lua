@@ -114,6 +114,7 @@ local function start(self, tx, fields)
 end
 
 local START = { id = "string", mob = "string", flow = "string", params = "any" }
+local REQUIRED = { "mob", "flow" }
 
 --- Starts a run of a flow by the newest revision of its spec, which it keeps to. The same again
 --- with the same id gives the run that is there.
@@ -124,7 +125,7 @@ local START = { id = "string", mob = "string", flow = "string", params = "any" }
 function Driver:start(fields)
   check.type("fields", fields, "table")
   check.options("fields", fields, START)
-  for _, name in ipairs { "mob", "flow" } do
+  for _, name in ipairs(REQUIRED) do
     if fields[name] == nil then return errors.invalid(name, "is missing") end
   end
   return atomic(self.store, function(tx) return start(self, tx, fields) end)

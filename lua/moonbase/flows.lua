@@ -23,10 +23,11 @@ end
 
 local CREATE = { id = "string", mob = "string", flow = "string", params = "any", state = "any" }
 local NAMES = { { "mob", check.id }, { "flow", check.id } }
+local REQUIRED = { "mob", "flow", "state" }
 
 -- Checks what a new run is made from.
 local function draft_of(ctx, fields)
-  for _, name in ipairs { "mob", "flow", "state" } do
+  for _, name in ipairs(REQUIRED) do
     if fields[name] == nil then return errors.invalid(name, "is missing") end
   end
   local id, err = check.id_or_new("id", fields.id, ctx)

@@ -49,9 +49,11 @@ local ORDER = {
   [true] = " ORDER BY ns DESC, key DESC LIMIT $count OFFSET $offset",
 }
 
+local SPAN = { "ns", "low", "high" }
+
 local function arguments(scope, span, now)
   local list = { scope }
-  for _, field in ipairs { "ns", "low", "high" } do
+  for _, field in ipairs(SPAN) do
     if span[field] then list[#list + 1] = span[field] end
   end
   list[#list + 1] = now

@@ -57,6 +57,8 @@ local RULES = { { "ns", check.document_id }, { "key", check.document_id },
 
 local FIELDS = { ns = "any", key = "any", value = "any", ttl = "number", expected = "number" }
 
+local REQUIRED = { "ns", "key", "value" }
+
 --- An entry that comes as a table: `{ ns, key, value, ttl?, expected? }`.
 ---@param name string  its path, for errors
 ---@param fields table
@@ -64,7 +66,7 @@ local FIELDS = { ns = "any", key = "any", value = "any", ttl = "number", expecte
 ---@return moonbase.Error|nil err  `invalid`
 function kv_rows.entry(name, fields)
   check.options(name, fields, FIELDS)
-  for _, field in ipairs { "ns", "key", "value" } do
+  for _, field in ipairs(REQUIRED) do
     if fields[field] == nil then return errors.invalid(name .. "." .. field, "is missing") end
   end
   local entry = { value = fields.value, path = name }

@@ -96,8 +96,10 @@ local RULES = {
   done = { waiting = false, finished_at = true },
 }
 
+local IDS = { "id", "thread", "agent" }
+
 local function check_ids(run)
-  for _, field in ipairs { "id", "thread", "agent" } do
+  for _, field in ipairs(IDS) do
     local ok, err = check.document_id(field, run[field])
     if not ok then return nil, err end
   end
@@ -115,21 +117,24 @@ local function check_number(run, field)
   return true
 end
 
+local NUMBERS = { "started_at", "finished_at", "steps", "input_tokens", "output_tokens" }
+
 local function check_numbers(run)
-  for _, field in ipairs { "started_at", "finished_at", "steps", "input_tokens",
-    "output_tokens" } do
+  for _, field in ipairs(NUMBERS) do
     local ok, err = check_number(run, field)
     if not ok then return nil, err end
   end
   return true
 end
 
+local OF_STATUS = { "waiting", "outcome", "finished_at" }
+
 local function check_status(run)
   local rules = RULES[run.status]
   if not rules then
     return refuse("status", "must be 'created', 'running', 'waiting' or 'done'")
   end
-  for _, field in ipairs { "waiting", "outcome", "finished_at" } do
+  for _, field in ipairs(OF_STATUS) do
     if rules[field] == true and run[field] == nil then
       return refuse(field, "is required of a run that is " .. run.status)
     elseif rules[field] == false and run[field] ~= nil then
@@ -139,8 +144,10 @@ local function check_status(run)
   return true
 end
 
+local TABLES = { "waiting", "outcome", "state" }
+
 local function check_tables(run)
-  for _, field in ipairs { "waiting", "outcome", "state" } do
+  for _, field in ipairs(TABLES) do
     if run[field] ~= nil and run[field] ~= null and type(run[field]) ~= "table" then
       return refuse(field, "must be a table")
     end
@@ -148,9 +155,11 @@ local function check_tables(run)
   return true
 end
 
+local ENDINGS = { "termination_reason", "final_output", "error_payload" }
+
 -- A run that says how it ended twice must say the same.
 local function check_outcome(run)
-  for _, field in ipairs { "termination_reason", "final_output", "error_payload" } do
+  for _, field in ipairs(ENDINGS) do
     local value = run[field]
     if run.outcome and value ~= nil and value ~= null
       and not document.equal(value, run.outcome[field]) then
@@ -190,15 +199,11 @@ end
 
 local function check_references(run)
   local activation = as_table(run.activation)
-  for path, part in pairs {
-    input = as_table(run.input), output = as_table(run.output),
-    ["activation.input"] = as_table(activation.input),
-    ["activation.intent"] = as_table(activation.intent),
-  } do
-    local ok, err = check_messages(run, part, path)
-    if not ok then return nil, err end
-  end
-  return true
+  local ok, err = check_messages(run, run.input, "input")
+  if ok then ok, err = check_messages(run, run.output, "output") end
+  if ok then ok, err = check_messages(run, activation.input, "activation.input") end
+  if ok then ok, err = check_messages(run, activation.intent, "activation.intent") end
+  return ok, err
 end
 
 local CHECKS = { check_ids, check_numbers, check_status, check_tables, check_outcome,

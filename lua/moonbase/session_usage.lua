@@ -25,13 +25,15 @@ local TYPES = { source = "string", model = "string", input_tokens = "number",
   output_tokens = "number", cache_read_tokens = "number", cache_write_tokens = "number",
   reasoning_tokens = "number" }
 
+local NAMES = { "source", "model" }
+
 local function prepare(entry, path)
   check.options(path, entry, TYPES)
   local usage, err = {}
   for name in pairs(REQUIRED) do
     if entry[name] == nil then return errors.invalid(path .. "." .. name, "is missing") end
   end
-  for _, name in ipairs { "source", "model" } do
+  for _, name in ipairs(NAMES) do
     usage[name], err = check.id(path .. "." .. name, entry[name])
     if err then return nil, err end
   end

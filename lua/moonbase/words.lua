@@ -68,10 +68,12 @@ function words.any(list)
   return table.concat(quoted, " OR ")
 end
 
+local ENDINGS = { "ations?$", "ings?$", "ies$", "ed$", "es$", "s$", "ly$", "e$", "y$" }
+
 -- Enough of English inflection to find the word that the index's stemmer matched.
 local function stem(word)
   word = word:lower()
-  for _, ending in ipairs { "ations?$", "ings?$", "ies$", "ed$", "es$", "s$", "ly$", "e$", "y$" } do
+  for _, ending in ipairs(ENDINGS) do
     local cut = word:gsub(ending, "")
     if cut ~= word and #cut >= 3 then return (cut:gsub("([bdfgklmnprt])%1$", "%1")) end
   end

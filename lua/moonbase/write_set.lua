@@ -79,6 +79,8 @@ function write_set.record(engine)
   return engine:record()
 end
 
+local ENDS = { "from", "to" }
+
 local NODE_NAME = "SELECT name FROM graph_nodes WHERE key = $key"
 
 -- Edges are recorded by the numbers of their nodes, which may be gone when the log is read.
@@ -86,7 +88,7 @@ local function name_nodes(engine, json)
   local list, err = core.decode(json)
   if not list then return nil, err end
   for _, entry in ipairs(list) do
-    for _, field in ipairs { "from", "to" } do
+    for _, field in ipairs(ENDS) do
       if type(entry[field]) == "number" then
         entry[field], err = engine:value(NODE_NAME, entry[field])
         if err then return nil, err end

@@ -38,12 +38,14 @@ local function is_valid(edge, at)
     or ((edge.valid_from == nil or edge.valid_from <= at) and (edge.valid_to == nil or edge.valid_to > at))
 end
 
+local FIELDS = { "from", "rel", "to" }
+
 --- The edges that a query asks for.
 function GraphModel:find(query)
   local found = {}
   for _, edge in ipairs(self.edges) do
     local wanted = is_valid(edge, query.at)
-    for _, field in ipairs { "from", "rel", "to" } do
+    for _, field in ipairs(FIELDS) do
       wanted = wanted and (query[field] == nil or query[field] == edge[field])
     end
     if wanted then found[#found + 1] = edge end

@@ -27,9 +27,11 @@ end
 local RULES = { { "url", http_url.parse }, { "model", check.id }, { "dim", check.positive },
   { "api_key", check_key }, { "timeout", check.positive }, { "batch", check.positive } }
 
+local REQUIRED = { "url", "model", "dim" }
+
 local function check_options(options)
   check.options("http", options, OPTIONS)
-  for _, name in ipairs { "url", "model", "dim" } do
+  for _, name in ipairs(REQUIRED) do
     if options[name] == nil then return errors.invalid(name, "is missing") end
   end
   local values, err = check.fields(options, RULES)
