@@ -433,24 +433,18 @@ describe("kv", function()
 
   describe("several processes", function()
     it("have one winner for each compare-and-swap", function()
-      local children, PROCESSES, ROUNDS = {}, 8, 15
-      for i = 1, PROCESSES do
-        children[i] = child.start(function(self)
-          local own = stores.open(path, { busy_timeout = 60000 })
-          for round = 1, ROUNDS do
-            local revision, err = own.kv:set("race", "key", i, { expected = round - 1 })
-            if revision then self:tell(round) else assert(err.code == "conflict", err) end
-            while (select(2, own.kv:get("race", "key")) or 0) < round do end -- the winner is faster
-          end
-          own:close()
-          self:tell("done")
-        end)
-      end
-      local wins = {}
-      for i = 1, PROCESSES do
-        for line in function() return children[i]:hear() end do wins[#wins + 1] = line end
-        assert(children[i]:finish())
-      end
+      local PROCESSES, ROUNDS = 8, 15
+      local wins = child.lines(child.together(PROCESSES, function(self, i)
+        local own = stores.open(path, { busy_timeout = 60000 })
+        self:ready()
+        for round = 1, ROUNDS do
+          local revision, err = own.kv:set("race", "key", i, { expected = round - 1 })
+          if revision then self:tell(round) else assert(err.code == "conflict", err) end
+          while (select(2, own.kv:get("race", "key")) or 0) < round do end -- the winner is faster
+        end
+        own:close()
+        self:tell("done")
+      end))
       assert.are.equal(ROUNDS + PROCESSES, #wins) -- one win per round, one "done" per process
       assert.are.equal(ROUNDS, select(2, kv:get("race", "key")))
     end)
