@@ -57,7 +57,9 @@ describe("the graph shows edges in pages", function()
       query.cursor = page.next_cursor
       outcome.refuses("invalid", "cursor", store.graph.edges, store.graph, query)
     end
-    for j = 1, 5 do store.graph:unrelate { from = "a1", rel = "r" .. (1 + j) % 2, to = "b" .. j } end
+    for j = 1, 5 do
+      store.graph:unrelate { from = "a1", rel = "r" .. (1 + j) % 2, to = "b" .. j }
+    end
     assert(store.graph:relate { from = "a1", rel = "r0", to = "b1" })
     assert(store.graph:edges { from = "a1", limit = 2, cursor = page.next_cursor })
   end)

@@ -8,8 +8,9 @@ local outcome = require "spec.support.outcome"
 local stores = require "spec.support.stores"
 local support = require "spec.support.memory"
 
-local document, chat, sections, counts, records, texts, found =
-  ingest.document, ingest.chat, ingest.sections, ingest.counts, ingest.records, ingest.texts, ingest.found
+local document, chat, sections, found =
+  ingest.document, ingest.chat, ingest.sections, ingest.found
+local counts, records, texts = ingest.counts, ingest.records, ingest.texts
 
 local store, memory, clock
 
