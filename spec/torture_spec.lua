@@ -125,7 +125,7 @@ describe("all parts, written by processes that are killed,", function()
         assert.are.equal(name .. " blob " .. round, store.blobs:get(hash))
       end
       local single = store.kv:get(name, "single") or 0
-      assert.is_true(single == heard.single or single == heard.single + 3)
+      assert.is_true(single >= heard.single and single <= n and single % 3 == 0)
       total = total + n
     end
     assert.is_true(total > 0)
