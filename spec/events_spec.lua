@@ -101,7 +101,8 @@ describe("events:append", function()
     for field, value in pairs { stream = 1, type = {}, key = 1, at = "now" } do
       local event = { stream = "s", type = "t" }
       event[field] = value
-      assert.matches("event." .. field, raises("invalid", events.append, events, event).message, 1, true)
+      local err = raises("invalid", events.append, events, event)
+      assert.matches("event." .. field, err.message, 1, true)
     end
     assert.are.equal(0, events:latest())
   end)

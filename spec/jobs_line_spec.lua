@@ -246,7 +246,8 @@ describe("the line of a queue", function()
       if random(3) > 1 then options.group = "g" .. random(3) end
       local job = enqueue(#model, options)
       model[#model + 1] = { id = job.id, status = "ready", priority = options.priority,
-        group = options.group, due = clock.now + options.delay, max = options.max_attempts, attempt = 0 }
+        group = options.group, due = clock.now + options.delay, max = options.max_attempts,
+        attempt = 0 }
     end
 
     local function cancel(random)
