@@ -396,6 +396,12 @@ describe("a flow driver", function()
     local runs = {}
     local driver = assert(flow_driver.new(store, { max_attempts = 1000 }))
     for i = 1, 2 do runs[i] = assert(driver:start { mob = "team", flow = "report" }) end
+    local function is_over(one)
+      for _, run in ipairs(runs) do
+        if one.flows:peek { run = run }.status == "running" then return false end
+      end
+      return true
+    end
     local function work(self)
       local own = own_store()
       local handlers = setmetatable({}, { __index = function()
@@ -409,19 +415,18 @@ describe("a flow driver", function()
         max_attempts = 1000 }):worker { lease = 200 })
       for _ = 1, 20000 do -- not for ever: nobody may be left to end it
         if assert(worker:tick()) == 0 then core.sleep(5) end
+        if is_over(own) then break end
       end
     end
     for round = 1, 4 do
       local children = { child.start(work), child.start(work) }
-      children[round % 2 + 1]:hear() -- in the middle of a step
+      children[round % 2 + 1]:hear() -- in the middle of a step, or after the end
       for _, one in ipairs(children) do one:kill() end
     end
     local last = child.start(work)
-    for _, run in ipairs(runs) do
-      for _ = 1, 20000 do
-        if store.flows:peek { run = run }.status ~= "running" then break end
-        core.sleep(5)
-      end
+    for _ = 1, 20000 do
+      if is_over(store) then break end
+      core.sleep(5)
     end
     last:kill()
     for _, run in ipairs(runs) do
