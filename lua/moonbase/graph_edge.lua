@@ -17,8 +17,6 @@ local graph_edge = {}
 
 local EXACT = 2 ^ 53
 
-local to_integer = rawget(math, "tointeger") or function(value) return value end
-
 --- A time, which may lie before 1970.
 ---@param name string
 ---@param value any
@@ -26,7 +24,7 @@ local to_integer = rawget(math, "tointeger") or function(value) return value end
 ---@return moonbase.Error|nil err  `invalid`
 function graph_edge.time(name, value)
   check.type(name, value, "number")
-  if value >= -EXACT and value <= EXACT and value % 1 == 0 then return to_integer(value) end
+  if value >= -EXACT and value <= EXACT and value % 1 == 0 then return check.to_integer(value) end
   return errors.invalid(name, "must be a whole number of milliseconds")
 end
 
@@ -45,7 +43,7 @@ end
 ---@param value number
 ---@return number
 function graph_edge.number(value)
-  if value % 1 == 0 and value <= EXACT then return to_integer(value) end
+  if value % 1 == 0 and value <= EXACT then return check.to_integer(value) end
   return value
 end
 
