@@ -79,6 +79,9 @@ describe("an integer beyond 2^53", function()
   it("is what it was changed to where it was changed", function()
     assert(store.threads:update("t", { custom = { n = 8, list = { BIG }, text = "x" } }))
     assert.are.equal("integer 8", integer("$.n", custom_of "t"))
+    local other = "9223372036854775799" -- as many digits as before, and not the same
+    assert(store.threads:update("t", { custom = { ["a.b"] = other } }))
+    assert.are.equal("text " .. other, integer('$."a.b"', custom_of "t"))
     assert.are.equal("text " .. BIG, integer("$.list[0]", custom_of "t")) -- a string, elsewhere
     assert.are.equal("text x", integer("$.text", custom_of "t"))
     assert(store.threads:update("t", { custom = moonbase.null }))

@@ -106,6 +106,27 @@ describe("runs:prune", function()
     assert.are.equal("", ids())
   end)
 
+  it("takes every batch back when a later one fails inside a transaction that goes on", function()
+    assert(store:transaction(function(tx)
+      for i = 1, 1500 do
+        clock.now = 1000 + i
+        assert(tx.runs:create { id = "r" .. i, thread = "none", agent = "a", status = "done" })
+      end
+      return true
+    end))
+    clock.now = 10000
+    assert(store:transaction(function()
+      local count, err, reached = faults.run(store, 1200, function()
+        return runs:prune { older_than = 0 }
+      end)
+      assert.is_true(reached)
+      assert.is_nil(count)
+      assert.are.equal("io", err.code)
+      return true
+    end))
+    assert.are.equal(1500, runs:list({ limit = 0, total = true }).total)
+  end)
+
   it("refuses what is no age", function()
     for _, bad in ipairs { {}, { older_than = -1 }, { older_than = 0.5 }, { older_than = 0 / 0 } } do
       local count, err = runs:prune(bad)
